@@ -1,0 +1,57 @@
+"""Metrics of one set of clips, beside those it is held against.
+
+By hand: python src/evaluate.py hiphop-full --model models/hiphop-full --base models/base
+  --samples data/samples/hiphop-full --against data/samples/base-hiphop
+  --audio data/audio/hiphop --tokens data/tokens/hiphop --splits data/splits/hiphop
+  --metrics metrics/evaluate/hiphop-full.json --clips metrics/evaluate/hiphop-full.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lowend import params
+from lowend.audio import analysis
+from lowend.errors import UserError, script
+from lowend.metrics import evaluation
+from lowend.models import musicgen
+from lowend.tracks import write_csv, write_json
+
+CLIP_COLUMNS = ("bpm", "key", "tempo_error", "key_distance", "low_share", "is_silent")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("key", help="a key of `evaluations` in params.yaml")
+    for name, what in (
+        ("model", "checkpoint folder that made the clips"),
+        ("base", "checkpoint folder of the base model"),
+        ("samples", "clips to evaluate"),
+        ("against", "clips to hold them against"),
+        ("audio", "real audio of the genre, for FAD"),
+        ("tokens", "real tokens of the genre, for cross-entropy"),
+        ("splits", "splits of the genre"),
+        ("metrics", "JSON file to write"),
+        ("clips", "CSV file to write: what was found in each clip"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=what)
+    parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
+    args = parser.parse_args()
+    loaded = params.load("evaluate", f"evaluations.{args.key}")
+    config = params.build(evaluation.EvaluateConfig, loaded["evaluate"], "evaluate")
+    analysis.backend(config.analysis)
+    frames = round(evaluation.WINDOW_S * musicgen.FRAME_RATE)
+    try:
+        metrics, judged = evaluation.compare(
+            args.key, args.samples, args.against, args.audio, args.splits, args.kit, config
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    metrics |= evaluation.likelihood(args.model, args.base, args.tokens, args.splits, frames, config, args.key)
+    write_json(args.metrics, metrics)
+    write_csv(args.clips, judged, CLIP_COLUMNS)
+
+
+if __name__ == "__main__":
+    script(main)

@@ -1,0 +1,1 @@
+"""Staged fine-tuning of text-to-music models on hip-hop and dubstep, with the proof."""

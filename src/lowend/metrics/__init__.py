@@ -1,0 +1,1 @@
+"""One module per metric; every estimate carries a bootstrap interval and its number of clips."""

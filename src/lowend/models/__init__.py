@@ -1,0 +1,1 @@
+"""The codec, the language model and the checkpoints that hold them."""

@@ -1,0 +1,95 @@
+"""Where a base model comes from: the starter kit, a folder, or a pinned repository of a model hub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lowend import cache
+from lowend.errors import UserError
+from lowend.models import checkpoints
+
+LM_FILE = "state_dict.bin"
+CODEC_FILE = "compression_state_dict.bin"
+PUBLISHED = tuple(
+    f"facebook/musicgen-{name}"
+    for name in ("small", "medium", "large", "melody", "melody-large", "stereo-small", "stereo-medium", "stereo-large")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseConfig:
+    """Section `base` of params.yaml."""
+
+    model: str
+    revision: str
+
+
+def locate(config: BaseConfig, kit: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder with audiocraft's two files, and the first lines of the lineage.
+
+    Raises:
+        UserError: the model is neither known nor a folder, its revision is missing, or the hub
+            cannot be reached.
+    """
+    if config.model == "starter":
+        return kit, {"base": "starter", "revision": cache.files(kit), "licence": "CC0-1.0", "commercial": True}
+    if Path(config.model).is_dir():
+        folder = Path(config.model)
+        return folder, {"base": folder.name, "revision": cache.files(folder), "licence": "", "commercial": False}
+    if config.model not in PUBLISHED:
+        known = ", ".join(("starter", *PUBLISHED))
+        raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {config.model!r}")
+    if not config.revision:
+        raise UserError(
+            f"params.yaml: `base.revision` must hold the commit of {config.model} that you train from, "
+            "so that the same params give the same model"
+        )
+    lineage = {
+        "base": config.model,
+        "revision": config.revision,
+        "licence": "CC-BY-NC-4.0",
+        "commercial": False,
+    }
+    return _download(config.model, config.revision, [LM_FILE, CODEC_FILE]), lineage
+
+
+def _download(repository: str, revision: str | None, names: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=names))
+    except Exception as error:  # the hub's client raises a dozen unrelated kinds
+        offline = " LOWEND_OFFLINE is set." if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
+        raise UserError(
+            f"{repository} could not be fetched: {str(error).splitlines()[0]}{offline} Connect to the internet "
+            "once, point base.model at a local folder, or set `base.model: starter` in params.yaml"
+        ) from error
+
+
+def unpack(folder: Path, lineage: Mapping[str, Any], out: Path, codec: Path) -> None:
+    """Convert audiocraft's two files into checkpoint folders `out` and `codec`."""
+    state, config = checkpoints.read_audiocraft(folder / LM_FILE)
+    checkpoints.write(out, state, config, {**lineage, "stages": [], "tracks": []}, t5=folder / "t5")
+    package = _codec_pointer(folder / CODEC_FILE)
+    if package is None:
+        state, config = checkpoints.read_audiocraft(folder / CODEC_FILE)
+        checkpoints.write(codec, state, config, lineage)
+        return
+    shutil.rmtree(codec, ignore_errors=True)
+    shutil.copytree(_download(package, None, ["*.json", "*.safetensors", "*.bin"]), codec / "hf")
+
+
+def _codec_pointer(path: Path) -> str | None:
+    """The hub repository that a published `compression_state_dict.bin` points to, if it is a pointer."""
+    try:
+        package = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        return None  # read_audiocraft says what is wrong with it
+    return package.get("pretrained") if isinstance(package, dict) else None

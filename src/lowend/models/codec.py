@@ -1,0 +1,63 @@
+"""The neural codec: EnCodec from a checkpoint folder, wav [C, S] to codes [K, T] and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from lowend import compat
+from lowend.audio.io import Wave
+from lowend.models import checkpoints
+
+compat.prepare()
+
+from audiocraft.models import builders  # noqa: E402
+from audiocraft.models.encodec import CompressionModel, HFEncodecCompressionModel  # noqa: E402
+
+
+def load(folder: Path, device: str = "cpu") -> CompressionModel:
+    """The codec of `folder`: audiocraft's (config.json, model.safetensors) or transformers' (hf/)."""
+    if (folder / "hf").is_dir():
+        from transformers import EncodecModel
+
+        model = HFEncodecCompressionModel(EncodecModel.from_pretrained(folder / "hf"))
+    else:
+        config = OmegaConf.create(checkpoints.read_json(folder, "config.json"))
+        config.device = device
+        model = builders.get_compression_model(config)
+        model.load_state_dict(checkpoints.read_state(folder))
+    return model.to(device).eval()
+
+
+def device() -> str:
+    """The device that models run on: the first GPU, or the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@torch.no_grad()
+def encode(codec: CompressionModel, wav: Wave) -> NDArray[np.int16]:
+    """Codes int16 [K, T] of wav [C, S] at the codec's own rate and channels.
+
+    Raises:
+        ValueError: the number of channels is not the codec's.
+    """
+    if wav.shape[0] != codec.channels:
+        raise ValueError(
+            f"the codec wants {codec.channels} channels, the audio has {wav.shape[0]}: set normalize.channels"
+        )
+    where = next(codec.parameters()).device
+    codes, scale = codec.encode(torch.from_numpy(wav)[None].to(where))
+    assert scale is None, "codecs that renormalise are not supported by MusicGen"
+    return codes[0].cpu().numpy().astype(np.int16)
+
+
+@torch.no_grad()
+def decode(codec: CompressionModel, codes: Tensor) -> Wave:
+    """wav float32 [B, C, S] of codes [B, K, T]."""
+    wav: Wave = codec.decode(codes.long()).float().cpu().numpy()
+    return wav

@@ -1,0 +1,143 @@
+"""The track table: one schema for tracks.csv, captions, clusters' input and splits."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowend.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One row. Strings are empty and numbers None where nothing is known."""
+
+    id: str
+    file_path: str
+    title: str = ""
+    artist: str = ""
+    genre: str = ""
+    sub_genre: str = ""
+    caption: str = ""
+    bpm: float | None = None
+    key: str = ""
+    instruments: str = ""
+    duration: float | None = None
+    structure: str = ""
+    synthesis_type: str = ""
+    energy_level: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    attribution: str = ""
+    source_url: str = ""
+    sha256: str = ""
+    fingerprint: str = ""
+    tier: int = 3
+
+    @property
+    def sections(self) -> list[dict[str, float | str]]:
+        """Timed sections [{name, start, end}] in seconds, empty where the structure is unknown."""
+        return json.loads(self.structure) if self.structure else []
+
+
+COLUMNS = tuple(f.name for f in dataclasses.fields(Track))
+_FLOATS = ("bpm", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that was set aside, where, and why."""
+
+    file_path: str
+    stage: str
+    reason: str
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def write_csv(path: Path, rows: Iterable[object], columns: Sequence[str]) -> None:
+    """Write attributes of `rows` as CSV with fixed quoting and line ends (the same rows, the same bytes)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(getattr(row, c)) for c in columns] for row in rows)
+
+
+def write_tracks(path: Path, tracks: Iterable[Track]) -> None:
+    """Write a track table, ordered by id."""
+    write_csv(path, sorted(tracks, key=lambda t: t.id), COLUMNS)
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
+    """Write rejected.csv, ordered by file."""
+    write_csv(path, sorted(rejected, key=lambda r: r.file_path), ("file_path", "stage", "reason"))
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file as dicts; a byte-order mark is skipped.
+
+    Raises:
+        UserError: the file is missing or is not UTF-8 text.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise UserError(f"{path} not found") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8 CSV") from None
+
+
+def read_tracks(path: Path) -> list[Track]:
+    """Read a track table.
+
+    Raises:
+        UserError: the file is missing, lacks a column, or holds a word where a number belongs.
+    """
+    rows = read_csv(path)
+    return [_track(row, path) for row in rows]
+
+
+def _track(row: dict[str, str], path: Path) -> Track:
+    missing = [c for c in COLUMNS if c not in row]
+    if missing:
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}")
+    values: dict[str, object] = {c: row[c] for c in COLUMNS}
+    for name in _FLOATS:
+        values[name] = number(row[name], f"{path}: {name} of {row['id']}")
+    values["tier"] = int(row["tier"])
+    return Track(**values)  # type: ignore[arg-type]
+
+
+def number(text: str | None, where: str) -> float | None:
+    """A float, or None for an empty cell.
+
+    Raises:
+        UserError: the text is not a number.
+    """
+    if not text or not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{where} must be a number, got {text!r}") from None
+
+
+def read_rejected(path: Path) -> list[Rejected]:
+    """Read rejected.csv."""
+    return [Rejected(**row) for row in read_csv(path)]
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys: the same value, the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")

@@ -1,0 +1,1 @@
+"""One stage of the curriculum: data, loop, evaluation, resume."""

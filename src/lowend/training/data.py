@@ -1,0 +1,131 @@
+"""Token sets and the sampler: which sequences a step trains on is a function of names and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowend import captions, shards
+from lowend.errors import UserError
+from lowend.models.tokens import read_codes
+from lowend.seeds import rng
+from lowend.tracks import Track, read_tracks
+
+Codes = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The codes int16 [K, T] of one view of one track, and what is said of it."""
+
+    track_id: str
+    codes: Codes
+    text: str
+
+
+def load(
+    tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int
+) -> list[Tokens]:
+    """Sequences of `view` of the tracks in a split's table, ordered by track and name.
+
+    Only the ids of the table are read, so that what a removed source left behind is never trained on.
+
+    Raises:
+        UserError: no track of the table has the view at `min_frames` frames or more.
+    """
+    tracks = {t.id: t for t in read_tracks(table)}
+    found: dict[tuple[str, str], Tokens] = {}
+    for folder in sorted(p for p in tokens.iterdir() if p.is_dir()):
+        for member in shards.read(folder):
+            name = member.name.removesuffix(".npy")
+            if member.id not in tracks or name.split("-")[0] != view:
+                continue
+            codes = read_codes(member.data)
+            if codes.shape[1] >= min_frames:
+                text = captions.for_view(tracks[member.id].caption, view, template)
+                found[member.id, name] = Tokens(member.id, codes, text)
+    if not found:
+        raise UserError(
+            f"{table}: no track has the view {view!r} with at least {min_frames} frames; "
+            f"add tracks, or add {view!r} to encode.views in params.yaml"
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def check_licences(tracks: Sequence[Track], top_tier: int) -> None:
+    """The gate again, right before training.
+
+    Raises:
+        UserError: a track's tier is above `top_tier`.
+    """
+    refused = [t for t in tracks if t.tier > top_tier]
+    if refused:
+        raise UserError(
+            f"{len(refused)} train tracks have a licence that the gate refuses, first {refused[0].file_path} "
+            f"({refused[0].licence or 'unknown'}): run `dvc repro`, which splits again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """codes int16 [B, K, T], texts (None where the whole condition is dropped) and track ids."""
+
+    codes: Codes
+    texts: list[str | None]
+    track_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Batches as a pure function of the step, so that resuming needs no sampler state.
+
+    Each epoch visits every sequence once, in an order drawn from (seed, key, epoch), at a random
+    crop. Of every 1/replay_share sequences exactly one is replayed.
+    """
+
+    own: Sequence[Tokens]
+    replay: Sequence[Tokens]
+    replay_share: float
+    batch_size: int
+    frames: int
+    cfg_dropout: float
+    word_dropout: float
+    name: str  # seed and key
+
+    def at(self, index: int) -> Batch:
+        """Batch number `index`."""
+        first = index * self.batch_size
+        draw = rng(self.name, "batch", index)
+        rows = [self._row(n) for n in range(first, first + self.batch_size)]
+        starts = [int(draw.integers(row.codes.shape[1] - self.frames + 1)) for row in rows]
+        codes = np.stack([row.codes[:, s : s + self.frames] for row, s in zip(rows, starts, strict=True)])
+        dropped = draw.random() < self.cfg_dropout
+        texts = [None if dropped else self._drop_words(row.text, draw) for row in rows]
+        return Batch(codes, texts, [row.track_id for row in rows])
+
+    def _row(self, n: int) -> Tokens:
+        replayed = int((n + 1) * self.replay_share + 1e-9)
+        if replayed > int(n * self.replay_share + 1e-9):
+            return self._visit(self.replay, replayed - 1, "replay")
+        return self._visit(self.own, n - replayed, "own")
+
+    def _visit(self, rows: Sequence[Tokens], n: int, kind: str) -> Tokens:
+        epoch, place = divmod(n, len(rows))
+        return rows[int(rng(self.name, kind, epoch).permutation(len(rows))[place])]
+
+    def _drop_words(self, text: str, draw: np.random.Generator) -> str | None:
+        kept = [word for word in text.split(" ") if draw.random() >= self.word_dropout]
+        return " ".join(kept) or None
+
+
+def windows(rows: Sequence[Tokens], frames: int) -> list[Tokens]:
+    """Non-overlapping windows of every sequence, in order: what validation and test are measured on."""
+    return [
+        Tokens(row.track_id, row.codes[:, s : s + frames], row.text)
+        for row in rows
+        for s in range(0, row.codes.shape[1] - frames + 1, frames)
+    ]

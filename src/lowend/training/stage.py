@@ -1,0 +1,151 @@
+"""A stage of the curriculum from folders to a checkpoint: load, train, measure against its init."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowend import cache, captions, licences
+from lowend.errors import UserError
+from lowend.metrics import cross_entropy
+from lowend.models import checkpoints, codec, musicgen
+from lowend.tracks import read_tracks
+from lowend.training import data, loop, resume, schedule
+from lowend.training.loop import TrainConfig
+
+BOOTSTRAP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """Section `curriculum.<key>` of params.yaml."""
+
+    init: str
+    genre: str
+    view: str
+    lr_scale: float
+    replay: str
+    replay_share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.replay_share < 1:
+            raise ValueError(f"curriculum: replay_share must be at least 0 and below 1, got {self.replay_share}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Inputs and output of a stage."""
+
+    init: Path
+    tokens: Path
+    splits: Path
+    replay_tokens: Path
+    replay_splits: Path
+    out: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of params.yaml that a stage may read."""
+
+    seed: int
+    lr: float
+    licence: str
+    train: TrainConfig
+    stage: StageConfig
+
+
+def run(
+    key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None]
+) -> dict[str, float]:
+    """Train the stage, write its checkpoint, and return its summary metrics.
+
+    `ce_*` are in nats on the test split's own view: `ce_init` of the weights that the stage started
+    from, `ce` of its averaged weights, `ce_change` their paired difference (below zero is better).
+    """
+    top_tier = licences.highest_tier(settings.licence)
+    template = captions.load_template()
+    if settings.stage.view not in template.views:
+        known = ", ".join(template.views)
+        raise UserError(f"params.yaml: `curriculum.{key}.view` must be one of {known}, got {settings.stage.view!r}")
+    config = settings.train
+    frames = round(config.segment_s * musicgen.FRAME_RATE)
+    view = settings.stage.view
+
+    def tokens(side: str) -> list[data.Tokens]:
+        return data.load(folders.tokens, folders.splits / f"{side}.csv", view, template, frames)
+
+    own_tracks = read_tracks(folders.splits / "train.csv")
+    tracks = {t.id: t for t in own_tracks}
+    replay = []
+    if settings.stage.replay_share > 0:
+        replay = data.load(folders.replay_tokens, folders.replay_splits / "train.csv", view, template, frames)
+        tracks |= {t.id: t for t in read_tracks(folders.replay_splits / "train.csv")}
+    data.check_licences(list(tracks.values()), top_tier)
+    sampler = data.Sampler(
+        own=tokens("train"),
+        replay=replay,
+        replay_share=settings.stage.replay_share,
+        batch_size=config.batch_size,
+        frames=frames,
+        cfg_dropout=config.cfg_dropout,
+        word_dropout=config.word_dropout,
+        name=f"{settings.seed}/{key}",
+    )
+    valid, test = data.windows(tokens("valid"), frames), data.windows(tokens("test"), frames)
+
+    lm = musicgen.load(folders.init, codec.device())
+    before = cross_entropy.by_track(lm, test, config.batch_size)
+    code = cache.code(loop, data, schedule, resume, musicgen)
+    inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
+    scratch = cache.scratch("train", key, settings, inputs, code)
+    result = loop.train(
+        lm,
+        sampler,
+        config,
+        settings.lr * settings.stage.lr_scale,
+        lambda averaged: cross_entropy.total(cross_entropy.by_track(averaged, valid, config.batch_size)),
+        scratch,
+        on_step,
+    )
+    lm.load_state_dict(result.ema)
+    after = cross_entropy.by_track(lm, test, config.batch_size)
+    lineage = checkpoints.read_json(folders.init, "lineage.json")
+    used = {row.track_id for row in (*sampler.own, *sampler.replay)}
+    checkpoints.write(
+        folders.out,
+        result.raw,
+        checkpoints.read_json(folders.init, "config.json"),
+        _lineage(lineage, key, settings, [t for t in tracks.values() if t.id in used], inputs),
+        ema=result.ema,
+        t5=folders.init / "t5",
+    )
+    resume.clear(scratch)
+    change = cross_entropy.difference(after, before, BOOTSTRAP, key)
+    return {
+        "best_step": result.best_step,
+        "last_step": result.last_step,
+        "train_sequences": len(sampler.own),
+        "ce_init": round(cross_entropy.total(before), 4),
+        **cross_entropy.estimates(after, BOOTSTRAP, key),
+        **change.as_metrics("ce_change"),
+    }
+
+
+def _lineage(
+    init: dict[str, object], key: str, settings: Settings, tracks: list[data.Track], inputs: str
+) -> dict[str, object]:
+    """The init's lineage with this stage and its tracks added; neither time nor revision."""
+    known = {(row["id"], row["licence"]) for row in init["tracks"]}  # type: ignore[attr-defined, index]
+    both = sorted(known | {(t.id, t.licence) for t in tracks})
+    stage = {"key": key, "view": settings.stage.view, "genre": settings.stage.genre, "inputs": inputs}
+    stages = [*init["stages"], stage]  # type: ignore[misc]
+    commercial = bool(init["commercial"]) and all(licences.tier(licence) == 1 for _, licence in both)
+    return {
+        **init,
+        "commercial": commercial,
+        "device": codec.device(),
+        "stages": stages,
+        "tracks": [{"id": track_id, "licence": licence} for track_id, licence in both],
+    }

@@ -1,0 +1,122 @@
+"""What the builders of the starter kit share: fresh synthetic audio, schedules, resumable state."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from ruamel.yaml import YAML
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "src"))
+
+from lowend.sources import synth  # noqa: E402
+from lowend.workers import set_threads  # noqa: E402
+
+STEMS = synth.STEMS
+
+
+def params(section: str) -> dict:
+    """One section of this folder's params.yaml."""
+    set_threads()
+    return YAML(typ="safe").load(HERE / "params.yaml")[section]
+
+
+class Pool:
+    """Synthetic songs, a few of which are replaced all the time.
+
+    `songs[i]` is (stems float16 [3, C, S], info). What the pool holds at a step depends only on
+    the seed and the step, so a resumed build sees what an uninterrupted one would.
+    """
+
+    def __init__(self, seed: int, size: int, every: int, seconds: float, channels: int) -> None:
+        self.seed, self.size, self.every = seed, size, every
+        self.seconds, self.channels = seconds, channels
+        self.names = list(synth.STYLES)
+        self.songs: list[tuple[np.ndarray, dict]] = []
+
+    def render(self, index: int) -> tuple[np.ndarray, dict]:
+        """Song number `index`: its style cycles, so that every style has the same share."""
+        made = synth.song(self.seed, self.names[index % len(self.names)], index, self.seconds)
+        stems = np.stack([made.stems[name] for name in STEMS])
+        if self.channels == 1:
+            stems = stems.mean(1, keepdims=True)
+        return stems.astype(np.float16), {**made.info, "sections": made.sections}
+
+    def at(self, step: int) -> list[tuple[np.ndarray, dict]]:
+        """The songs of a step; slot i holds the newest song with index = i modulo the size."""
+        fresh = step // self.every
+        if not self.songs:
+            newest = [i + self.size * max(0, math.ceil((fresh - i) / self.size)) for i in range(self.size)]
+            self.songs = [self.render(i) for i in tqdm(newest, "synthesis", disable=None)]
+        elif step % self.every == 0:
+            self.songs[(fresh - 1) % self.size] = self.render(fresh - 1 + self.size)
+        return self.songs
+
+
+def cosine(step: int, steps: int, peak: float, warmup: int = 60) -> float:
+    """Learning rate with linear warm-up and cosine decay to 3 % of the peak."""
+    p = min(1.0, step / steps)
+    return peak * min(1.0, (step + 1) / warmup) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * p)))
+
+
+def step_rng(name: str, step: int) -> np.random.Generator:
+    """Seed torch and return numpy's generator for one step, so that resuming changes nothing."""
+    torch.manual_seed(step)
+    return np.random.default_rng([*name.encode(), step])
+
+
+def run(
+    name: str,
+    steps: int,
+    modules: dict[str, torch.nn.Module],
+    optimizer: torch.optim.Optimizer,
+    peak_lr: float,
+    loss_at: Callable[[int], torch.Tensor],
+    validate: Callable[[], str],
+    validate_every: int,
+) -> None:
+    """The training loop of all four models; continues from scratch/<name>.pt when it is there."""
+    scratch = Path(os.environ.get("LOWEND_SCRATCH", HERE / "scratch")) / f"{name}.pt"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    start = 0
+    if scratch.exists():
+        state = torch.load(scratch, weights_only=True)
+        for key, module in modules.items():
+            module.load_state_dict(state[key])
+        optimizer.load_state_dict(state["optimizer"])
+        start = state["step"]
+        print(f"{name}: continues at step {start}", flush=True)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    bar = tqdm(range(start, steps), name, initial=start, total=steps, mininterval=10)
+    for step in bar:
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, peak_lr) * group.get("scale", 1.0)
+        loss = loss_at(step)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if (step + 1) % validate_every == 0 or step + 1 == steps:
+            bar.write(f"{name} step {step + 1}: loss {loss.item():.4f}; {validate()}", file=sys.stderr)
+            state = {key: module.state_dict() for key, module in modules.items()}
+            state |= {"optimizer": optimizer.state_dict(), "step": step + 1}
+            torch.save(state, scratch.with_suffix(".tmp"))
+            scratch.with_suffix(".tmp").replace(scratch)
+
+
+def si_sdr_db(estimate: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Scale-invariant SDR in dB of [N, ...] against [N, ...] -> [N] (Le Roux et al., 2019, eq. 2)."""
+    estimate, truth = estimate.flatten(1), truth.flatten(1)
+    estimate = estimate - estimate.mean(1, keepdim=True)
+    truth = truth - truth.mean(1, keepdim=True)
+    scale = (estimate * truth).sum(1, keepdim=True) / truth.pow(2).sum(1, keepdim=True).clamp_min(1e-9)
+    target = scale * truth
+    noise = (estimate - target).pow(2).sum(1).clamp_min(1e-9)
+    return 10 * torch.log10(target.pow(2).sum(1).clamp_min(1e-9) / noise)

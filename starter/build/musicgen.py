@@ -1,0 +1,138 @@
+"""Train the starter's language model (audiocraft's LMModel) and its tiny T5, together.
+
+By hand: python musicgen.py --tokens work/tokens.pt --out work/musicgen
+"""
+
+from __future__ import annotations
+
+import argparse
+import string
+from pathlib import Path
+
+import common
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from lowend import captions
+from lowend.models import musicgen
+from lowend.sources import synth
+
+FRAMES = 200
+
+
+def make_t5(folder: Path, p: dict) -> None:
+    """A T5 encoder with a word-level vocabulary, in transformers' own form."""
+    from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+    template = captions.load_template(common.HERE.parents[1] / captions.TEMPLATE)
+    text = " ".join([*template.pieces, *template.views.values(), *template.genres.values(), *synth.STYLES])
+    voices = "drums bass guitar 808 wobble riddim electric piano synth plucks pads cowbell major minor"
+    more = "the a of and kick snare hats hat sub dark heavy deep dusty chill hard slow fast low medium high beat loop"
+    words = [*text.replace(",", " ").split(), *voices.split(), *more.split(), *synth.NOTES, "house", "ambient", "other"]
+    words = [w for w in words if "{" not in w] + [str(n) for n in range(40, 221)]
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    pieces += [("\u2581" + word, -2.0) for word in dict.fromkeys(words)] + [("\u2581", -4.0)]
+    pieces += [(c, -8.0) for c in string.ascii_letters + string.digits + "-.,#&'"]
+    T5Tokenizer(vocab=pieces, extra_ids=0).save_pretrained(folder)
+    config = T5Config(
+        vocab_size=len(pieces), d_model=p["t5_width"], d_kv=p["t5_width"] // 4, d_ff=2 * p["t5_width"],
+        num_layers=1, num_heads=4, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
+    )  # fmt: skip
+    T5EncoderModel(config).save_pretrained(folder)
+
+
+def config(p: dict, bins: int) -> OmegaConf:
+    """The `xp.cfg` that audiocraft rebuilds the language model from."""
+    return OmegaConf.create(
+        {
+            "solver": "musicgen", "device": "cpu", "dtype": "float32", "lm_model": "transformer_lm",
+            "sample_rate": 32000, "channels": 1, "interleave_stereo_codebooks": {"use": False},
+            "dataset": {"segment_duration": 20.0},
+            "conditioners": {
+                "description": {
+                    "model": "t5",
+                    "t5": {"name": "t5", "finetune": False, "word_dropout": 0.3, "normalize_text": False},
+                }
+            },
+            "fuser": {
+                "cross": ["description"], "prepend": [], "sum": [], "input_interpolate": [],
+                "cross_attention_pos_emb": False, "cross_attention_pos_emb_scale": 1,
+            },
+            "codebooks_pattern": {
+                "modeling": "delay",
+                "delay": {"delays": [0, 1, 2, 3], "flatten_first": 0, "empty_initial": 0},
+            },
+            "attribute_dropout": {},
+            "classifier_free_guidance": {"training_dropout": 0.3, "inference_coef": 3.0},
+            "transformer_lm": {
+                "n_q": 4, "card": bins, "dim": p["width"], "num_heads": p["heads"],
+                "num_layers": p["layers"], "hidden_scale": 4, "dropout": 0.0, "emb_lr": None,
+                "activation": "gelu", "norm_first": True, "bias_ff": False, "bias_attn": False,
+                "bias_proj": False, "past_context": None, "causal": True, "custom": False,
+                "memory_efficient": True, "attention_as_float32": False, "layer_scale": None,
+                "positional_embedding": "sin", "xpos": False, "checkpointing": "none",
+                "weight_init": "gaussian", "depthwise_init": "current", "zero_bias_init": True,
+                "norm": "layer_norm", "cross_attention": False, "qk_layer_norm": False,
+                "qk_layer_norm_cross": False, "attention_dropout": None, "kv_repeat": 1,
+                "two_step_cfg": False,
+            },
+        }
+    )  # fmt: skip
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--tokens", type=Path, required=True)
+    args.add_argument("--out", type=Path, required=True)
+    given = args.parse_args()
+    p, bins = common.params("musicgen"), common.params("codec")["bins"]
+    torch.manual_seed(p["seed"])
+    given.out.mkdir(parents=True, exist_ok=True)
+    make_t5(given.out / "t5", p)
+    cfg = config(p, bins)
+    lm = musicgen.build(cfg, given.out / "t5", "cpu").train()
+    conditioner = lm.condition_provider.conditioners["description"]
+    t5 = conditioner.t5
+    conditioner.finetune = True  # here, and only here, the text encoder learns too
+    corpus = torch.load(given.tokens, weights_only=True)
+    held = 40
+    codes, texts = corpus["codes"], corpus["texts"]
+
+    def batch(indices: list[int], starts: list[int]) -> Tensor:
+        crops = [codes[i][:, s : s + FRAMES] for i, s in zip(indices, starts, strict=True)]
+        return torch.stack(crops).long()
+
+    def drop_words(text: str, rng: np.random.Generator) -> str | None:
+        kept = [w for w in text.split(" ") if rng.random() >= 0.3]
+        return None if rng.random() < 0.2 else " ".join(kept) or None
+
+    def loss_at(step: int) -> Tensor:
+        rng = common.step_rng("musicgen", step)
+        indices = rng.integers(held, len(codes), p["batch_size"]).tolist()
+        starts = [int(rng.integers(codes[i].shape[1] - FRAMES)) for i in indices]
+        said = [drop_words(texts[i], rng) for i in indices]
+        return musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said)).mean()
+
+    @torch.no_grad()
+    def validate() -> str:
+        lm.eval()
+        some = list(range(held))
+        wav = batch(some, [200] * held)
+        right = musicgen.cross_entropy(lm, wav, musicgen.embed(lm, texts[:held]))
+        wrong = musicgen.cross_entropy(lm, wav, musicgen.embed(lm, texts[1 : held + 1]))
+        lm.train()
+        books = ", ".join(f"{x:.3f}" for x in right.mean(0).tolist())
+        return f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}"
+
+    groups = [{"params": list(lm.parameters())}, {"params": list(t5.parameters())}]
+    optimizer = torch.optim.AdamW(groups, p["lr"], betas=(0.9, 0.95), weight_decay=0.05)
+    common.run("musicgen", p["steps"], {"lm": lm, "t5": t5}, optimizer, p["lr"], loss_at, validate, 200)
+    t5.save_pretrained(given.out / "t5")
+    torch.save({"best_state": lm.state_dict(), "xp.cfg": OmegaConf.to_yaml(cfg)}, given.out / "lm.pt")
+    (given.out / "musicgen.txt").write_text(validate() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Train the starter's sub-genre tagger, whose 16-d bottleneck is the offline embedder of FAD.
+
+By hand: python tagger.py --out work/tagger.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import common
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lowend.audio.io import resample
+from lowend.models import tagger
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--out", type=Path, required=True)
+    out = args.parse_args().out
+    p = common.params("tagger")
+    torch.manual_seed(p["seed"])
+    pool = common.Pool(p["seed"], p["pool"], p["fresh_every"], 12.0, channels=1)
+    model = tagger.Tagger(pool.names).train()
+    size = int(tagger.WINDOW_S * tagger.SAMPLE_RATE)
+    ready: dict[int, np.ndarray] = {}
+
+    def mix(song: tuple[np.ndarray, dict]) -> np.ndarray:
+        """The mix at 16 kHz, resampled once a song."""
+        key = id(song[0])
+        if key not in ready:
+            ready[key] = resample(song[0].astype(np.float32).sum(0), 32_000, tagger.SAMPLE_RATE)[0]
+        return ready[key]
+
+    def batch(songs: list, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+        chosen = [songs[rng.integers(len(songs))] for _ in range(count)]
+        waves = []
+        for song in chosen:
+            wav = mix(song)
+            start = rng.integers(len(wav) - size)
+            waves.append(wav[start : start + size] * 10 ** (rng.uniform(-12, 3) / 20))
+        labels = [pool.names.index(song[1]["sub_genre"]) for song in chosen]
+        return torch.tensor(np.stack(waves), dtype=torch.float32), torch.tensor(labels)
+
+    def loss_at(step: int) -> Tensor:
+        wav, label = batch(pool.at(step), common.step_rng("tagger", step), p["batch_size"])
+        return F.cross_entropy(model(wav), label, label_smoothing=0.05)
+
+    held_pool = common.Pool(p["seed"] + 1, 60, 10**9, 12.0, channels=1)
+    held = batch(held_pool.at(0), np.random.default_rng(0), 240)
+
+    def validate() -> str:
+        model.eval()
+        with torch.no_grad():
+            found = model(held[0]).argmax(1)
+        model.train()
+        genre = [common.synth.STYLES[name].genre for name in pool.names]
+        same = [genre[a] == genre[b] for a, b in zip(found.tolist(), held[1].tolist(), strict=True)]
+        return f"held-out accuracy: sub-genre {(found == held[1]).float().mean():.3f}, genre {np.mean(same):.3f}"
+
+    optimizer = torch.optim.AdamW(model.parameters(), p["lr"], weight_decay=1e-3)
+    common.run("tagger", p["steps"], {"tagger": model}, optimizer, p["lr"], loss_at, validate, 200)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state": model.eval().state_dict(), "classes": pool.names}, out)
+    (out.parent / "tagger.txt").write_text(validate() + "\n")
+
+
+if __name__ == "__main__":
+    main()
