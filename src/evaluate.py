@@ -1,8 +1,8 @@
 """Metrics of one set of clips, beside those it is held against.
 
 By hand: python src/evaluate.py hiphop-full --model models/hiphop-full --base models/base
-  --samples data/samples/hiphop-full --against data/samples/base-hiphop
-  --audio data/audio/hiphop --tokens data/tokens/hiphop --splits data/splits/hiphop
+  --codec models/codec --samples data/samples/hiphop-full --against data/samples/base-hiphop
+  --tokens data/tokens/hiphop --splits data/splits/hiphop
   --metrics metrics/evaluate/hiphop-full.json --clips metrics/evaluate/hiphop-full.csv
 """
 
@@ -15,7 +15,6 @@ from lowend import params
 from lowend.audio import analysis
 from lowend.errors import UserError, script
 from lowend.metrics import evaluation
-from lowend.models import musicgen
 from lowend.tracks import write_csv, write_json
 
 CLIP_COLUMNS = ("bpm", "key", "tempo_error", "key_distance", "low_share", "is_silent")
@@ -27,10 +26,10 @@ def main() -> None:
     for name, what in (
         ("model", "checkpoint folder that made the clips"),
         ("base", "checkpoint folder of the base model"),
+        ("codec", "checkpoint folder of the codec"),
         ("samples", "clips to evaluate"),
         ("against", "clips to hold them against"),
-        ("audio", "real audio of the genre, for FAD"),
-        ("tokens", "real tokens of the genre, for cross-entropy"),
+        ("tokens", "real tokens of the genre"),
         ("splits", "splits of the genre"),
         ("metrics", "JSON file to write"),
         ("clips", "CSV file to write: what was found in each clip"),
@@ -41,14 +40,12 @@ def main() -> None:
     loaded = params.load("evaluate", f"evaluations.{args.key}")
     config = params.build(evaluation.EvaluateConfig, loaded["evaluate"], "evaluate")
     analysis.backend(config.analysis)
-    frames = round(evaluation.WINDOW_S * musicgen.FRAME_RATE)
+    folders = evaluation.Folders(args.model, args.base, args.codec, args.tokens, args.splits, args.kit)
     try:
-        metrics, judged = evaluation.compare(
-            args.key, args.samples, args.against, args.audio, args.splits, args.kit, config
-        )
+        metrics, judged = evaluation.compare(args.key, args.samples, args.against, folders, config)
     except ValueError as error:
         raise UserError(str(error)) from None
-    metrics |= evaluation.likelihood(args.model, args.base, args.tokens, args.splits, frames, config, args.key)
+    metrics |= evaluation.likelihood(folders, config, args.key)
     write_json(args.metrics, metrics)
     write_csv(args.clips, judged, CLIP_COLUMNS)
 

@@ -44,7 +44,9 @@ def read_prompts(path: Path, count: int) -> list[Prompt]:
         if rows and column not in rows[0]:
             raise UserError(f"{path} lacks the column {column}")
     if len(rows) < count:
-        raise UserError(f"{path} holds {len(rows)} prompts, `generate.clips` asks for {count}: add lines or ask for fewer")
+        raise UserError(
+            f"{path} holds {len(rows)} prompts, `generate.clips` asks for {count}: add lines or ask for fewer"
+        )
     return [
         Prompt(row["prompt"], row["sub_genre"], number(row["bpm"], f"{path}: bpm"), row["key"]) for row in rows[:count]
     ]

@@ -8,9 +8,11 @@ Stand-ins take their places: the lazy ones import the real module when somebody 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from types import ModuleType
+from typing import Any
 
 _LAZY = ("laion_clap", "spacy")
 
@@ -41,12 +43,16 @@ def _no_xformers(*_: object, **__: object) -> None:
     )
 
 
-def _xformers() -> ModuleType:
-    """The three names that audiocraft's transformer imports from xformers."""
+def _unbind(*args: Any, **kwargs: Any) -> Any:
     import torch
 
+    return torch.unbind(*args, **kwargs)
+
+
+def _xformers() -> ModuleType:
+    """The three names that audiocraft's transformer imports from xformers."""
     ops = ModuleType("xformers.ops")
-    ops.unbind = torch.unbind  # type: ignore[attr-defined]
+    ops.unbind = _unbind  # type: ignore[attr-defined]
     ops.memory_efficient_attention = _no_xformers  # type: ignore[attr-defined]
     ops.LowerTriangularMask = _LowerTriangularMask  # type: ignore[attr-defined]
     package = ModuleType("xformers")
@@ -56,10 +62,12 @@ def _xformers() -> ModuleType:
 
 
 def prepare() -> None:
-    """Put the stand-ins in place; call it before the first import of audiocraft or of FAD."""
+    """Put the stand-ins in place; `import lowend` does it, and so comes before audiocraft and FAD."""
     for name in _LAZY:
         sys.modules.setdefault(name, _Lazy(name))
     if "xformers" not in sys.modules:
         sys.modules["xformers"] = _xformers()
+    if os.environ.get("LOWEND_OFFLINE"):
+        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=r".*weight_norm.* is deprecated")

@@ -1,7 +1,8 @@
 """Licence identifiers (SPDX), their tiers, and the gate that splits and training apply.
 
-Tier 1: use and deploy (CC0, public domain, CC-BY). Tier 2: research (non-commercial, share-alike,
-no derivatives). Tier 3: everything else, known or not; never trained on.
+Tier 1: use and deploy (CC0, public domain, CC-BY, permissive software licences, which some music
+comes under). Tier 2: research (non-commercial, share-alike and copyleft, no derivatives). Tier 3:
+everything else, known or not; never trained on.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import re
 
 from lowend.errors import UserError
 
-_TIER_1 = ("CC0-1.0", "PDM-1.0", "CC-BY-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0")
-_TIER_2 = re.compile(r"CC-BY-(NC|SA|ND|NC-SA|NC-ND)-\d\.\d|CC-NC-1\.0")
+_CC_BY = tuple(f"CC-BY-{version}" for version in ("1.0", "2.0", "2.5", "3.0", "4.0"))
+_PERMISSIVE = ("0BSD", "BSD-2-Clause", "BSD-3-Clause", "MIT", "Apache-2.0", "Unlicense")
+_TIER_1 = ("CC0-1.0", "PDM-1.0", *_CC_BY, *_PERMISSIVE)
+_TIER_2 = re.compile(
+    r"CC-BY-(NC|SA|ND|NC-SA|NC-ND)-\d\.\d|CC-NC-1\.0|L?GPL-[23]\.[01]-(only|or-later)|Artistic-[12]\.0|LAL-1\.[23]"
+)
+_SPELLINGS = {"CC0": "CC0-1.0", "PUBLIC-DOMAIN": "PDM-1.0", **{name.upper(): name for name in _TIER_1}}
 _HIGHEST_TIER = {"commercial": 1, "research": 2}
 
 _URL = re.compile(r"creativecommons\.org/(licenses/(?P<kind>[a-z-]+)/(?P<v>\d\.\d)|(?P<zero>publicdomain/zero))", re.I)
@@ -27,8 +33,8 @@ def normalise(text: str) -> str:
     if found:
         return "CC0-1.0" if found["zero"] else f"CC-{found['kind'].upper()}-{found['v']}"
     candidate = re.sub(r"[\s_-]+", "-", text.upper())
-    candidate = {"CC0": "CC0-1.0", "PUBLIC-DOMAIN": "PDM-1.0"}.get(candidate, candidate)
-    return candidate if candidate in _TIER_1 or _TIER_2.fullmatch(candidate) else text
+    candidate = _SPELLINGS.get(candidate, candidate)
+    return candidate if tier(text) == 3 and tier(candidate) < 3 else text
 
 
 def tier(licence: str) -> int:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -23,7 +24,7 @@ from lowend import clips
 from lowend.audio.io import Wave, flac_bytes
 from lowend.tracks import read_csv
 
-_RC = {"svg.hashsalt": "lowend", "svg.fonttype": "path", "font.size": 9}
+_RC: dict[str, Any] = {"svg.hashsalt": "lowend", "svg.fonttype": "path", "font.size": 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Row:
     interval: str
     verdict: str
     tone: str
+    real: str = ""
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -65,7 +67,7 @@ def spectrogram_png(wav: Wave, rate: int) -> bytes:
 def curves_svg(folder: Path) -> str:
     """Training and validation cross-entropy, and each codebook's, over steps, from DVCLive's files."""
     tables = {path.stem: pd.read_csv(path, sep="\t") for path in sorted(folder.rglob("*.tsv"))}
-    with matplotlib.rc_context(_RC):
+    with matplotlib.rc_context(_RC):  # type: ignore[arg-type]
         figure = Figure(figsize=(9, 2.8))
         left, right = figure.subplots(1, 2)
         for name, style in (("train_ce", "-"), ("valid_ce", "o-")):
@@ -122,9 +124,14 @@ def rows(m: Mapping[str, float]) -> list[Row]:
         if name in m:
             verdict = _overlap(m, name, higher_is_better=True)
             before, after = f"{m[f'against_{name}']:.0%}", f"{m[name]:.0%}"
-            table.append(Row(text, before, after, f"{m[f'{name}_low']:.0%} … {m[f'{name}_high']:.0%}", *verdict))
+            span_ = f"{m[f'{name}_low']:.0%} … {m[f'{name}_high']:.0%}"
+            real = f"{m[f'real_{name}']:.0%}" if f"real_{name}" in m else ""
+            table.append(Row(text, before, after, span_, *verdict, real))
+    real = f"{m['real_low_share']:.0%}"
     low = f"{m['low_share_low']:.0%} … {m['low_share_high']:.0%}"
-    table.append(Row("power in 20–200 Hz", f"{m['against_low_share']:.0%}", f"{m['low_share']:.0%}", low, "", "soft"))
+    table.append(
+        Row("power in 20–200 Hz", f"{m['against_low_share']:.0%}", f"{m['low_share']:.0%}", low, "", "soft", real)
+    )
     silent = (f"{m['against_silent_clips']:.0f}", f"{m['silent_clips']:.0f}")
     table.append(Row("silent clips", *silent, "", "", "soft"))
     return table

@@ -29,6 +29,7 @@ class Member:
 
     @property
     def path(self) -> str:
+        """Name inside the tar."""
         return f"{self.id}.{self.name}"
 
 
@@ -73,7 +74,7 @@ def read(folder: Path) -> Iterator[Member]:
 def _member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     track_id, name = info.name.split(".", 1)
     file = tar.extractfile(info)
-    assert file is not None, f"{info.name} in {tar.name} is not a regular file"
+    assert file is not None, f"{info.name} is not a regular file"
     return Member(track_id, name, file.read())
 
 

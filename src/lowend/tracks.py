@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lowend.errors import UserError
 
@@ -63,7 +64,7 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def write_csv(path: Path, rows: Iterable[object], columns: Sequence[str]) -> None:
+def write_csv(path: Path, rows: Iterable[Any], columns: Sequence[str]) -> None:
     """Write attributes of `rows` as CSV with fixed quoting and line ends (the same rows, the same bytes)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:

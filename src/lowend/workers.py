@@ -55,9 +55,7 @@ def _threaded(work: Callable[[Item], Result], item: Item) -> Result:
     return work(item)
 
 
-def parallel_map(
-    work: Callable[[Item], Result], items: Sequence[Item], what: str
-) -> Iterable[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], what: str) -> Iterable[Result]:
     """Yield `work(item)` in the order of `items`, computed by `worker_count()` processes.
 
     The order is the items' own, so that results do not depend on how many workers there are.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import common
 import librosa
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ import torch.nn.functional as F
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from lowend import compat
+import common
 
 SAMPLE_RATE = 32_000
 
@@ -120,10 +119,10 @@ def revive_dead_codes(model: nn.Module, latents: Tensor) -> None:
 class Losses:
     """Log-mel and relative waveform losses; the relative ones keep quiet passages and bass alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, scales: tuple[tuple[int, int], ...] = ((256, 32), (1024, 64), (2048, 80))) -> None:
         self.scales = [
             (n, torch.hann_window(n), torch.tensor(librosa.filters.mel(sr=SAMPLE_RATE, n_fft=n, n_mels=m)))
-            for n, m in ((256, 32), (1024, 64), (2048, 80))
+            for n, m in scales
         ]
 
     def mel(self, wav: Tensor, scale: int) -> Tensor:
@@ -144,9 +143,12 @@ class Losses:
         error = (made - true).pow(2).sum(-1).add(1e-3).sqrt()
         return (error / true.pow(2).sum(-1).add(1e-1).sqrt()).mean()
 
+    def low(self, made: Tensor, true: Tensor) -> Tensor:
+        """The relative loss of what lies below about 500 Hz."""
+        return self.relative(*(F.avg_pool1d(F.avg_pool1d(x[:, None], 32, 16), 4, 2)[:, 0] for x in (made, true)))
+
     def __call__(self, made: Tensor, true: Tensor) -> Tensor:
-        low = [F.avg_pool1d(F.avg_pool1d(x[:, None], 32, 16), 4, 2)[:, 0] for x in (made, true)]
-        return 1.5 * self.spectral(made, true) + self.relative(made, true) + self.relative(*low)
+        return 1.5 * self.spectral(made, true) + self.relative(made, true) + self.low(made, true)
 
 
 def crop(songs: list, rng: np.random.Generator, length: int) -> np.ndarray:
@@ -166,7 +168,6 @@ def main() -> None:
     args.add_argument("--out", type=Path, required=True)
     out = args.parse_args().out
     p = common.params("codec")
-    compat.prepare()
     from audiocraft.models import builders
 
     torch.manual_seed(p["seed"])
@@ -211,9 +212,7 @@ def main() -> None:
             used = [int(torch.cat(codes, 1)[k].unique().numel()) for k in range(4)]
         model.train()
         sdr = common.si_sdr_db(made_, held)
-        return (
-            f"SI-SDR {sdr.mean():.2f} dB, log-mel L1 {20 * (mel[0] - mel[1]).abs().mean():.2f} dB, codes used {used}"
-        )
+        return f"SI-SDR {sdr.mean():.2f} dB, log-mel L1 {20 * (mel[0] - mel[1]).abs().mean():.2f} dB, codes used {used}"
 
     optimizer = torch.optim.Adam(model.parameters(), p["lr"], betas=(0.8, 0.99))
     common.run("codec", p["steps"], {"codec": model}, optimizer, p["lr"], loss_at, validate, 200)

@@ -13,11 +13,10 @@ import torch
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "src"))
+from lowend.sources import synth
+from lowend.workers import set_threads
 
-from lowend.sources import synth  # noqa: E402
-from lowend.workers import set_threads  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 STEMS = synth.STEMS
 

@@ -9,12 +9,12 @@ import argparse
 import string
 from pathlib import Path
 
-import common
 import numpy as np
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+import common
 from lowend import captions
 from lowend.models import musicgen
 from lowend.sources import synth

@@ -11,9 +11,10 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-import common
 import torch
 from safetensors.torch import load_file, save_file
+
+import common
 
 
 def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -47,7 +48,7 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     for name in ("musicgen", "separator", "tagger"):
         (out / name).mkdir(parents=True)
-    codec = torch.load(work / "codec.pt", weights_only=True)
+    codec = torch.load(work / "decoder.pt", weights_only=True)
     export(out / "musicgen/compression_state_dict.bin", codec["best_state"], codec["xp.cfg"])
     lm = torch.load(work / "musicgen/lm.pt", weights_only=True)
     export(out / "musicgen/state_dict.bin", lm["best_state"], lm["xp.cfg"])
@@ -62,7 +63,7 @@ def main() -> None:
     tagger = torch.load(work / "tagger.pt", weights_only=True)
     save_file(half(tagger["state"]), out / "tagger/model.safetensors")
     (out / "tagger/classes.txt").write_text("\n".join(tagger["classes"]) + "\n")
-    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "separator", "tagger", "musicgen/musicgen")]
+    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "decoder", "separator", "tagger", "musicgen/musicgen")]
     (out / "figures.txt").write_text("".join(lines))
 
 

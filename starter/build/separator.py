@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import common
 import numpy as np
 import torch
 from torch import Tensor
+
+import common
 
 SAMPLE_RATE = 32_000
 
@@ -57,9 +58,7 @@ def main() -> None:
         return per_stem.mean()
 
     held_pool = common.Pool(p["seed"] + 1, 10, 10**9, 16.0, channels=2)
-    held = torch.tensor(
-        np.stack([s[0][..., -2 * length : -length].astype(np.float32) for s in held_pool.at(0)])
-    )
+    held = torch.tensor(np.stack([s[0][..., -2 * length : -length].astype(np.float32) for s in held_pool.at(0)]))
 
     def validate() -> str:
         model.eval()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import common
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import common
 from lowend.audio.io import resample
 from lowend.models import tagger
 

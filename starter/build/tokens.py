@@ -10,10 +10,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import common
 import numpy as np
 import torch
 
+import common
 from lowend import captions
 from lowend.audio.loudness import track_gain
 from lowend.audio.views import build_views

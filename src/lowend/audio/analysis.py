@@ -62,7 +62,7 @@ def _librosa(wav: Wave, rate: int) -> Analysis:
     import librosa
 
     mono = resample(wav.mean(0, keepdims=True), rate, 22050)[0]
-    onsets = librosa.onset.onset_strength(y=mono, sr=22050)
+    onsets = librosa.onset.onset_strength(y=mono, sr=22050)  # type: ignore[attr-defined]
     bpm = float(np.atleast_1d(librosa.feature.tempo(onset_envelope=onsets, sr=22050))[0])
     chroma = librosa.feature.chroma_cqt(y=mono, sr=22050).mean(1)
     scores = {

@@ -15,10 +15,8 @@ Wave = NDArray[np.float32]
 
 MIN_SECONDS = 2.0
 SILENCE_PEAK = 10 ** (-60 / 20)
-EXTENSIONS = frozenset(
-    ".aac .aif .aiff .alac .ape .au .caf .flac .m4a .mka .mkv .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .wav"
-    " .webm .wma .wv".split()
-)
+_EXTENSIONS = """aac aif aiff alac ape au caf flac m4a mka mkv mp2 mp3 mp4 mpc oga ogg opus wav webm wma wv"""
+EXTENSIONS = frozenset("." + name for name in _EXTENSIONS.split())
 
 
 class Unusable(Exception):
@@ -48,7 +46,7 @@ def decode(source: Path | bytes) -> tuple[Wave, int]:
 
 def _decode(source: Path | bytes) -> tuple[Wave, int]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-    with av.open(opened) as container:
+    with av.open(opened, metadata_errors="replace") as container:
         if not container.streams.audio:
             raise Unusable("holds no audio stream")
         stream = container.streams.audio[0]

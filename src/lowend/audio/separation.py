@@ -41,8 +41,8 @@ class Separator(api.Separator):
             self._model = _load_safetensors(self._kit / "model.safetensors")
         else:
             self._model = _fetch(self._name)
-        self._audio_channels = self._model.audio_channels
-        self._samplerate = self._model.samplerate
+        self._audio_channels = int(self._model.audio_channels)  # type: ignore[arg-type]
+        self._samplerate = int(self._model.samplerate)  # type: ignore[arg-type]
 
     def stems(self, wav: Wave, rate: int, name: str) -> dict[str, Wave]:
         """Separate [C, S] into stems [C', S'] at the model's rate that sum to the (resampled) input.

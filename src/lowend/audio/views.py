@@ -84,11 +84,7 @@ def normalize_track(job: tuple[Track, Path, NormalizeConfig]) -> Normalized | st
         if views["mix"][:, span].shape[1] >= config.min_segment_s * config.sample_rate:
             views[f"drops-{n}"] = views["mix"][:, span]
     seconds = views["mix"].shape[1] / config.sample_rate
-    track = dataclasses.replace(
-        track, duration=round(seconds, 3), structure=json.dumps(sections) if sections else ""
-    )
+    track = dataclasses.replace(track, duration=round(seconds, 3), structure=json.dumps(sections) if sections else "")
     notes = {**dataclasses.asdict(gain), "scale": scale, "sections": sections, "views": sorted(views)}
-    members = [
-        Member(track.id, f"{name}.flac", flac_bytes(wave, config.sample_rate)) for name, wave in views.items()
-    ]
+    members = [Member(track.id, f"{name}.flac", flac_bytes(wave, config.sample_rate)) for name, wave in views.items()]
     return Normalized([*members, Member(track.id, "json", shards.json_bytes(notes))], track, gain)

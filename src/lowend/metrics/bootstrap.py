@@ -28,9 +28,7 @@ class Estimate(NamedTuple):
         }
 
 
-def interval(
-    statistic: Callable[[NDArray[np.intp]], float], n: int, resamples: int, name: str
-) -> Estimate:
+def interval(statistic: Callable[[NDArray[np.intp]], float], n: int, resamples: int, name: str) -> Estimate:
     """Estimate `statistic(indices)` over n units, its interval from resampled indices seeded by `name`.
 
     Raises:

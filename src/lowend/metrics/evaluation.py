@@ -8,20 +8,35 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from lowend import captions, clips, shards
-from lowend.audio.io import Wave, read_flac
+from lowend import captions, clips
+from lowend.audio.io import Wave
 from lowend.clips import Clip
-from lowend.clusters import SIDES
 from lowend.metrics import adherence, cross_entropy, fad, genre
 from lowend.models import codec as codecs
 from lowend.models import musicgen, tagger
-from lowend.tracks import read_tracks
 from lowend.training import data
 from lowend.workers import parallel_map
 
 WINDOW_S = 4.0
 """Seconds in a window of held-out cross-entropy: fixed, so that figures of all runs compare."""
+
+
+REAL_S = 20.0
+"""Seconds from the middle of each held-out track that clips are held against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What an evaluation reads besides the clips."""
+
+    model: Path
+    base: Path
+    codec: Path
+    tokens: Path
+    splits: Path
+    kit: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +54,13 @@ class EvaluateConfig:
             raise ValueError(f"evaluate.bootstrap must be 100 or more, got {self.bootstrap}")
 
 
-def likelihood(
-    model: Path, base: Path, tokens: Path, splits: Path, frames: int, config: EvaluateConfig, name: str
-) -> dict[str, float]:
+def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str, float]:
     """Cross-entropy of model and base on the test split's mixes, and their paired difference."""
-    rows = data.load(tokens, splits / "test.csv", "mix", captions.load_template(), frames)
+    frames = round(WINDOW_S * musicgen.FRAME_RATE)
+    rows = data.load(folders.tokens, folders.splits / "test.csv", "mix", captions.load_template(), frames)
     windows = data.windows(rows, frames)
     found = {}
-    for kind, folder in (("base", base), ("model", model)):
+    for kind, folder in (("base", folders.base), ("model", folders.model)):
         found[kind] = cross_entropy.by_track(musicgen.load(folder, codecs.device()), windows, 8)
     change = cross_entropy.difference(found["model"], found["base"], config.bootstrap, name)
     return {
@@ -56,15 +70,25 @@ def likelihood(
     }
 
 
-def real_embeddings(model: tagger.Tagger, audio: Path, splits: Path) -> fad.Embeddings:
-    """Embeddings of the mixes of all tracks of the splits, from every source folder below `audio`."""
-    wanted = {t.id for side in SIDES for t in read_tracks(splits / f"{side}.csv")}
-    found = {}
-    for folder in sorted(p for p in audio.iterdir() if p.is_dir()):
-        for member in shards.read(folder):
-            if member.id in wanted and member.name == "mix.flac":
-                found[member.id] = tagger.embeddings(model, *read_flac(member.data))
-    return np.concatenate([found[track] for track in sorted(found)])
+def real_clips(codec: Path, tokens: Path, splits: Path, seconds: float) -> list[tuple[str, Wave, int]]:
+    """What the codec makes of the middle of each held-out track's mix: (track id, wav [C, S], Hz).
+
+    A language model cannot sound better than its codec decodes, so clips are held against real music
+    that went through the same codec: what the codec loses is then not counted against the model.
+    """
+    template, decoder = captions.load_template(), codecs.load(codec, codecs.device())
+    frames = round(seconds * musicgen.FRAME_RATE)
+    rows = [
+        row
+        for side in ("valid", "test")
+        for row in data.load(tokens, splits / f"{side}.csv", "mix", template, min_frames=1)
+    ]
+    found = []
+    for row in rows:
+        start = max(0, (row.codes.shape[1] - frames) // 2)
+        codes = torch.from_numpy(row.codes[None, :, start : start + frames])
+        found.append((row.track_id, codecs.decode(decoder, codes)[0], int(decoder.sample_rate)))
+    return found
 
 
 def _judge(item: tuple[Clip, Wave, int], backend: str) -> adherence.Adherence:
@@ -88,27 +112,39 @@ def of_clips(
         **adherence.summarise(judged, config.bootstrap, name),
     }
     if asked:
-        metrics |= genre.summarise(model, items, asked, config.bootstrap, name)
+        sounds = [(wav, rate) for _, wav, rate in items]
+        metrics |= genre.summarise(model, sounds, asked, config.bootstrap, name)
     return metrics, judged
 
 
 def compare(
-    key: str, samples: Path, against: Path, audio: Path, splits: Path, kit: Path, config: EvaluateConfig
+    key: str, samples: Path, against: Path, folders: Folders, config: EvaluateConfig
 ) -> tuple[dict[str, float], list[adherence.Adherence]]:
-    """Metrics of `samples`, and under `against_*` of the clips that they are held against.
+    """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
     `fad_change` resamples prompts, taking both sets' clips of a prompt together.
+
+    Raises:
+        ValueError: there are too few windows for FAD.
     """
-    model = tagger.load(kit)
-    real = real_embeddings(model, audio, splits)
+    model = tagger.load(folders.kit)
+    heard = real_clips(folders.codec, folders.tokens, folders.splits, REAL_S)
+    real = np.concatenate([tagger.embeddings(model, wav, rate) for _, wav, rate in heard])
     mine, theirs = clips.read(samples), clips.read(against)
     embedded = [[tagger.embeddings(model, wav, rate) for _, wav, rate in items] for items in (mine, theirs)]
     metrics, judged = of_clips(mine, embedded[0], real, model, config, key)
     other, _ = of_clips(theirs, embedded[1], real, model, config, key)
     change = fad.change(real, embedded[0], embedded[1], config.bootstrap, key)
+    names = sorted({clip.sub_genre for clip, _, _ in mine} & set(model.classes))
+    sounds = [(wav, rate) for _, wav, rate in heard]
+    beside = {"real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in sounds])), 4)}
+    if names:
+        found = genre.summarise(model, sounds, names, config.bootstrap, f"{key}/real")
+        beside["real_genre_probability"] = found["genre_probability"]
     return {
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
         **change.as_metrics("fad_change"),
         "real_windows": float(len(real)),
+        **beside,
     }, judged

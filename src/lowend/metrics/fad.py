@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from frechet_audio_distance import FrechetAudioDistance
 from numpy.typing import NDArray
 
-from lowend import compat
 from lowend.metrics.bootstrap import Estimate, interval
-
-compat.prepare()
-
-from frechet_audio_distance import FrechetAudioDistance  # noqa: E402
 
 Embeddings = NDArray[np.float64]
 

@@ -6,18 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from audiocraft.models import builders
+from audiocraft.models.encodec import CompressionModel, HFEncodecCompressionModel
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from lowend import compat
 from lowend.audio.io import Wave
 from lowend.models import checkpoints
-
-compat.prepare()
-
-from audiocraft.models import builders  # noqa: E402
-from audiocraft.models.encodec import CompressionModel, HFEncodecCompressionModel  # noqa: E402
 
 
 def load(folder: Path, device: str = "cpu") -> CompressionModel:

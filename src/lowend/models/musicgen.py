@@ -6,21 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import audiocraft.utils.utils as audiocraft_utils
 import torch
 import torch.nn.functional as F
+from audiocraft.models import builders
+from audiocraft.models.lm import LMModel
+from audiocraft.modules import conditioners
+from audiocraft.modules.conditioners import ConditioningAttributes
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from lowend import compat
 from lowend.models import checkpoints
-
-compat.prepare()
-
-import audiocraft.utils.utils as audiocraft_utils  # noqa: E402
-from audiocraft.models import builders  # noqa: E402
-from audiocraft.models.lm import LMModel  # noqa: E402
-from audiocraft.modules import conditioners  # noqa: E402
-from audiocraft.modules.conditioners import ConditioningAttributes  # noqa: E402
 
 FRAME_RATE = 50
 """Frames of codes a second, of every published MusicGen and of the starter."""
@@ -81,7 +77,7 @@ def cross_entropy(lm: LMModel, codes: Tensor, conditions: Conditions) -> Tensor:
 
 @contextmanager
 def _row_generators(seeds: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Give every row of a batch its own generator, so that the batch changes no sample."""
+    """Give every row of a batch its own generator, so that its size changes no sample."""
     generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     original = audiocraft_utils.multinomial
 
@@ -110,7 +106,11 @@ def generate(
     guidance: float,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Sample codes int64 [B, K, frames], row i from prompt i with seed i and classifier-free guidance."""
+    """Sample codes int64 [B, K, frames], row i from prompt i with seed i and classifier-free guidance.
+
+    A row depends on its own seed alone, and on the batch only through the longest prompt: audiocraft
+    pads texts to it and attends to the padding.
+    """
     attributes = [ConditioningAttributes(text={"description": text}) for text in prompts]
     with _row_generators(seeds, next(lm.parameters()).device):
         codes: Tensor = lm.generate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ _FFT, _HOP, _MELS = 1024, 320, 64
 def _mel_bank() -> Tensor:
     import librosa
 
-    return torch.tensor(librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_FFT, n_mels=_MELS, fmin=20))
+    return torch.tensor(librosa.filters.mel(sr=SAMPLE_RATE, n_fft=_FFT, n_mels=_MELS, fmin=20))  # type: ignore[attr-defined]
 
 
 class Tagger(nn.Module):
@@ -33,11 +34,13 @@ class Tagger(nn.Module):
         self.classes = classes
         widths = (1, 16, 24, 32, 48)
         blocks: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             blocks += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
         self.body = nn.Sequential(*blocks)
         self.neck = nn.Linear(2 * widths[-1] * (_MELS // 16), EMBEDDING)
         self.head = nn.Linear(EMBEDDING, len(classes))
+        self.window: Tensor
+        self.bank: Tensor
         self.register_buffer("window", torch.hann_window(_FFT), persistent=False)
         self.register_buffer("bank", _mel_bank(), persistent=False)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lowend import cache, shards
 from lowend.audio.io import read_flac
 from lowend.models import codec as codecs
+from lowend.models.codec import CompressionModel
 from lowend.shards import Member
 
 
@@ -29,7 +30,7 @@ class Job:
 
 
 @lru_cache(maxsize=1)
-def _codec(folder: Path) -> codecs.CompressionModel:
+def _codec(folder: Path) -> CompressionModel:
     return codecs.load(folder, codecs.device())
 
 
@@ -63,8 +64,6 @@ def _encode(job: Job) -> list[Member]:
             continue
         wav, rate = read_flac(data)
         if rate != codec.sample_rate:
-            raise ValueError(
-                f"the codec wants {codec.sample_rate} Hz, the audio has {rate}: set normalize.sample_rate"
-            )
+            raise ValueError(f"the codec wants {codec.sample_rate} Hz, the audio has {rate}: set normalize.sample_rate")
         made.append(Member(job.track_id, name.replace(".flac", ".npy"), _npy(codecs.encode(codec, wav))))
     return made

@@ -57,17 +57,11 @@ _HALF = (1, 0, 0, 0.15, 0, 0, 0.3, 0, 0, 0, 0.35, 0.1, 0, 0, 0.3, 0)
 _FOUR = (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
 
 STYLES: dict[str, Style] = {
-    "boom bap": Style(
-        "hiphop", (32, 33, 34, 35), _BOOM, (4, 12), "eighths", "round", "keys", (0.12, 0.34)
-    ),
+    "boom bap": Style("hiphop", (32, 33, 34, 35), _BOOM, (4, 12), "eighths", "round", "keys", (0.12, 0.34)),
     "trap": Style("hiphop", (21, 21.5, 22), _TRAP, (8,), "rolls", "808", "pluck", energy="high"),
-    "lo-fi": Style(
-        "hiphop", (36, 38, 40), _BOOM, (4, 12), "eighths", "round", "pad", (0.15, 0.36), 0.5, "low"
-    ),
+    "lo-fi": Style("hiphop", (36, 38, 40), _BOOM, (4, 12), "eighths", "round", "pad", (0.15, 0.36), 0.5, "low"),
     "drill": Style("hiphop", (21, 21.5), _DRILL, (6, 14), "triplets", "808", "keys", energy="high"),
-    "phonk": Style(
-        "hiphop", (22, 23, 24), _TRAP, (8,), "eighths", "808", "cowbell", energy="high"
-    ),
+    "phonk": Style("hiphop", (22, 23, 24), _TRAP, (8,), "eighths", "808", "cowbell", energy="high"),
     "dubstep": Style("dubstep", (21.5,), _HALF, (8,), "quarters", "wobble", "pad", energy="high"),
     "riddim": Style("dubstep", (21.5, 21), _HALF, (8,), "none", "riddim", "pluck", energy="high"),
     "brostep": Style("dubstep", (21, 21.5), _HALF, (8,), "eighths", "wobble", "pluck", energy="high"),
@@ -95,7 +89,8 @@ class Song:
 class _Score:
     """Timing and harmony shared by the players of one song."""
 
-    rng: Rng
+    rng: Rng  # arrangement
+    sound: Rng  # voices and key
     style: Style
     step_s: float
     swing: float
@@ -136,25 +131,25 @@ def _add(track: Wave, wave: Wave, at_s: float, gain: float, pan: float = 0.0) ->
     track[1, i : i + n] += np.float32(gain * np.sin(angle) * 2**0.5) * wave[:n]
 
 
-def _plan(rng: Rng, style: Style, seconds: float) -> _Score:
+def _plan(rng: Rng, sound: Rng, style: Style, seconds: float) -> _Score:
     step_s = rng.choice(style.beat_frames) / FRAME_RATE / 4
     bars = max(8, round(seconds / (16 * step_s)))
+    sections: tuple[tuple[str, int], ...] = (("verse", bars),)
     if style.genre == "dubstep":
         drop = max(6, round(bars * 0.6))
         rest = bars - drop
         sections = (("intro", rest // 2), ("buildup", rest - rest // 2), ("drop", drop))
     elif style.genre == "hiphop":
         sections = (("intro", 1), ("verse", bars // 2), ("hook", bars - bars // 2 - 1))
-    else:
-        sections = (("verse", bars),)
     minor = rng.random() < style.minor_share
     chords = ((0, 5, 3, 4), (0, 3, 5, 4), (0, 0, 5, 4), (0, 5, 2, 6))[rng.integers(4)]
     return _Score(
         rng=rng,
+        sound=sound,
         style=style,
         step_s=float(step_s),
         swing=float(rng.uniform(*style.swing)),
-        root=int(rng.integers(29, 39)),
+        root=int(rng.choice(sound.integers(29, 39, 3))),
         scale=MINOR if minor else MAJOR,
         chords=chords,
         sections=sections,
@@ -162,14 +157,14 @@ def _plan(rng: Rng, style: Style, seconds: float) -> _Score:
 
 
 def _drums(score: _Score, out: Wave) -> None:
-    rng, style = score.rng, score.style
-    kick, snare, clap = ins.kick(rng), ins.snare(rng), ins.clap(rng)
-    closed, opened = ins.hat(rng), ins.hat(rng, is_open=True)
+    rng, sound, style = score.rng, score.sound, score.style
+    kick, snare, clap = ins.kick(sound), ins.snare(sound), ins.clap(sound)
+    closed, opened = ins.hat(sound), ins.hat(sound, is_open=True)
     back = snare if style.lead in ("keys", "pad") else (0.8 * snare + 0.6 * clap)
     pattern = rng.random(16) < np.asarray(style.kick)
     roll_bar = int(rng.integers(2, 4))
     for bar, name, progress in score.bars():
-        if name == "intro" and style.genre == "hiphop" or style.hats == "none" and not style.backbeat:
+        if (name == "intro" and style.genre == "hiphop") or (style.hats == "none" and not style.backbeat):
             continue
         if name == "intro":
             _add(out, closed, score.when(bar, 8), 0.3)
@@ -180,8 +175,8 @@ def _drums(score: _Score, out: Wave) -> None:
                 gain = 0.25 + 0.5 * (progress + step / 64)
                 _add(out, snare, score.when(bar, step), gain)
             continue
-        for step in np.flatnonzero(pattern):
-            _add(out, kick, score.when(bar, int(step)), 0.6)
+        for step in np.flatnonzero(pattern).tolist():
+            _add(out, kick, score.when(bar, step), 0.6)
         for step in style.backbeat:
             _add(out, back, score.when(bar, step), 0.9)
         _hats(score, out, bar, closed, opened, rolling=bar % 4 == roll_bar)
@@ -191,13 +186,14 @@ def _hats(score: _Score, out: Wave, bar: int, closed: Wave, opened: Wave, rollin
     rng, kind = score.rng, score.style.hats
     if kind == "none":
         return
-    steps: list[float] = {
+    patterns: dict[str, list[float]] = {
         "eighths": [0, 2, 4, 6, 8, 10, 12, 14],
         "rolls": [0, 2, 4, 6, 8, 10, 12, 14],
         "triplets": [0, 8 / 3, 16 / 3, 8, 10, 12, 40 / 3, 44 / 3],
         "offbeats": [2, 6, 10, 14],
         "quarters": [0, 4, 12],
-    }[kind]
+    }
+    steps = patterns[kind]
     if kind == "rolls" and rolling:
         steps = steps[:6] + [12 + i / 2 for i in range(8)]
     for step in steps:
@@ -210,8 +206,8 @@ def _bass(score: _Score, out: Wave) -> list[float]:
     """Play the bass line; returns the wobble rates used, in Hz."""
     rng, kind = score.rng, score.style.bass
     beat_s = 4 * score.step_s
-    rates = rng.choice([1.0, 1.5, 2.0, 3.0, 4.0], 3, replace=False)
-    growl = rng.uniform(0.5, 0.9) if score.style is STYLES["brostep"] else rng.uniform(0.0, 0.35)
+    rates = score.sound.choice([1.0, 1.5, 2.0, 3.0, 4.0], 3, replace=False)
+    growl = score.sound.uniform(*((0.5, 0.9) if score.style is STYLES["brostep"] else (0.0, 0.35)))
     glide = float(rng.choice([-5, 5, 7, 12]))
     hits = [0] + [int(s) for s in (6, 10, 14) if rng.random() < 0.55]
     used: list[float] = []
@@ -220,7 +216,7 @@ def _bass(score: _Score, out: Wave) -> list[float]:
             continue
         note = score.note(score.chords[bar % 4])
         if kind == "808":
-            for hit, end in zip(hits, hits[1:] + [16], strict=True):
+            for hit, end in zip(hits, [*hits[1:], 16], strict=True):
                 slide = glide if hit == hits[-1] and bar % 2 else 0.0
                 wave = ins.bass_808(note, score.samples(end - hit), slide, 2.5)
                 _add(out, wave, score.when(bar, hit), 0.36)
@@ -248,8 +244,7 @@ def _lead(score: _Score, out: Wave) -> None:
     rng, kind = score.rng, score.style.lead
     motif = [int(d) for d in rng.choice([0, 1, 2, 4, 6], 6)]
     rhythm = sorted(rng.choice(np.arange(0, 16, 2), 5, replace=False).tolist())
-    bright = rng.uniform(1.0, 3.0)
-    openness = rng.uniform(0.45, 0.75)
+    bright, openness = score.sound.uniform(1.0, 3.0), score.sound.uniform(0.45, 0.75)
     for bar, name, _ in score.bars():
         degree = score.chords[bar % 4]
         gain = 0.5 if name == "drop" else 1.0
@@ -285,15 +280,19 @@ def _spans(score: _Score) -> list[tuple[str, float, float]]:
     return [(n, round(a, 3), round(b, 3)) for n, a, b in spans if b > a]
 
 
-def song(seed: int, sub_genre: str, index: int, seconds: float) -> Song:
+def song(seed: int, sub_genre: str, index: int, seconds: float, palette: int = 0) -> Song:
     """Compose and render one track of about `seconds` (rounded to whole bars, eight at least).
+
+    With a palette of n, tracks of a sub-genre share n sets of voices and keys, as a producer's tracks
+    do; with 0 every track has its own.
 
     Raises:
         KeyError: the sub-genre is not one of `STYLES`.
     """
     style = STYLES[sub_genre]
     draw = rng("synth", seed, sub_genre, index)
-    score = _plan(draw, style, seconds)
+    sound = rng("sound", seed, sub_genre, index % palette) if palette else draw
+    score = _plan(draw, sound, style, seconds)
     length = int(sum(n for _, n in score.sections) * score.bar_s * SAMPLE_RATE)
     stems = {name: np.zeros((2, length), np.float32) for name in STEMS}
     _drums(score, stems["drums"])
@@ -352,11 +351,10 @@ def sub_genres(genre: str) -> list[str]:
     return [name for name, style in STYLES.items() if style.genre == genre]
 
 
-
-def _save(job: tuple[Path, int, str, int, float, str]) -> tuple[Track, list[Member]]:
+def _save(job: tuple[Path, int, str, int, float, int, str]) -> tuple[Track, list[Member]]:
     """Render one song to `<id>.flac`; returns its row and its true stems."""
-    audio, seed, name, index, seconds, genre = job
-    made = song(seed, name, index, seconds)
+    audio, seed, name, index, seconds, palette, genre = job
+    made = song(seed, name, index, seconds, palette)
     data = flac_bytes(made.mix, SAMPLE_RATE)
     sha256 = hashlib.sha256(data).hexdigest()
     track_id = sha256[:16]
@@ -371,10 +369,7 @@ def _save(job: tuple[Path, int, str, int, float, str]) -> tuple[Track, list[Memb
         tier=licences.tier("CC0-1.0"),
         **{**made.info, "genre": genre},  # type: ignore[arg-type]
     )
-    stems = [
-        Member(track_id, f"{stem}.flac", flac_bytes(wave, SAMPLE_RATE))
-        for stem, wave in made.stems.items()
-    ]
+    stems = [Member(track_id, f"{stem}.flac", flac_bytes(wave, SAMPLE_RATE)) for stem, wave in made.stems.items()]
     return track, stems
 
 
@@ -389,14 +384,12 @@ def fetch(settings: Mapping[str, Any], path: Path, out: Path, seed: int) -> Fetc
     if not names:
         known = sorted({style.genre for style in STYLES.values()})
         raise UserError(f"synth has no genre {genre!r}; it has {', '.join(known)}")
-    count, seconds = int(settings["tracks"]), float(settings["seconds"])
+    count, seconds, palette = int(settings["tracks"]), float(settings["seconds"]), int(settings["palette"])
     if not (1 <= count <= 100_000 and 8 <= seconds <= 600):
         raise UserError(f"synth: tracks must be 1..100000 and seconds 8..600, got {count} and {seconds:g}")
     audio = out / "audio"
     audio.mkdir(parents=True)
-    jobs = [
-        (audio, seed, names[i % len(names)], i // len(names), seconds, genre) for i in range(count)
-    ]
+    jobs = [(audio, seed, names[i % len(names)], i // len(names), seconds, palette, genre) for i in range(count)]
     made = list(parallel_map(_save, jobs, "synthesis"))
     made.sort(key=lambda pair: pair[0].id)
     shards.write(out / "truth", (stems for _, stems in made))

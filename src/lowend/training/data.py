@@ -27,9 +27,7 @@ class Tokens:
     text: str
 
 
-def load(
-    tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int
-) -> list[Tokens]:
+def load(tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int) -> list[Tokens]:
     """Sequences of `view` of the tracks in a split's table, ordered by track and name.
 
     Only the ids of the table are read, so that what a removed source left behind is never trained on.

@@ -10,7 +10,7 @@ from lowend import cache, captions, licences
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
 from lowend.models import checkpoints, codec, musicgen
-from lowend.tracks import read_tracks
+from lowend.tracks import Track, read_tracks
 from lowend.training import data, loop, resume, schedule
 from lowend.training.loop import TrainConfig
 
@@ -134,7 +134,7 @@ def run(
 
 
 def _lineage(
-    init: dict[str, object], key: str, settings: Settings, tracks: list[data.Track], inputs: str
+    init: dict[str, object], key: str, settings: Settings, tracks: list[Track], inputs: str
 ) -> dict[str, object]:
     """The init's lineage with this stage and its tracks added; neither time nor revision."""
     known = {(row["id"], row["licence"]) for row in init["tracks"]}  # type: ignore[attr-defined, index]

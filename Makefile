@@ -1,0 +1,60 @@
+# `make repro` sets up and runs the main job; `make test` sets up and passes the tests.
+VENV := .venv
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c '' 2>/dev/null && echo ok),$(p),)))
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help setup repro test lint format table lock kit recipe
+help:
+	@echo "make setup            the environment in .venv (again only when requirements.txt changed)"
+	@echo "make repro            set up, and run whatever changed; reports/<key>/index.html is the result"
+	@echo "make test             set up, and run ruff, mypy, codespell and the tests"
+	@echo "make recipe NAME=x    write an overlay of recipes/ into params.yaml; without NAME: list them"
+	@echo "make table            write the table of README.md from metrics/"
+	@echo "make lock             resolve requirements.in into requirements.txt (needs uv)"
+	@echo "make kit              train the starter kit again (about an hour on two cores)"
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v in ((3, 11), (3, 12)) or sys.exit("lowend needs Python 3.11 or 3.12, this is %d.%d: run `make PYTHON=python3.12 ...`" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@$(BIN)/python -c 'import site; open(site.getsitepackages()[0] + "/lowend.pth", "w").write("$(CURDIR)/src\n")'
+	@touch $@
+
+setup: $(VENV)/.installed
+
+repro: setup
+	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("essentia") is None)' \
+		|| { echo "Essentia is not installed here: applying recipes/spark (librosa analyses tempo and key)"; $(BIN)/python src/recipe.py spark; }
+	$(BIN)/python src/prune.py
+	$(BIN)/dvc repro
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+recipe: setup
+	$(BIN)/python src/recipe.py $(NAME)
+
+LOCK = uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-annotate --no-header \
+	--override overrides.txt requirements.in
+lock:
+	@{ cat requirements.header; $(LOCK) | sed "s/ ; python_full_version < '3.13' and sys_platform == 'linux'$$//"; } > requirements.txt
+	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target /tmp/lowend-lock -r requirements.txt
+
+kit: setup
+	cd starter/build && { [ -d .git ] || git init -q; } && { [ -d .dvc ] || dvc init -q; } && dvc repro
+	rm -rf starter/kit && cp -r starter/build/kit starter/kit
+
+table: setup
+	$(BIN)/python src/table.py --metrics metrics --readme README.md

@@ -1,0 +1,58 @@
+"""Delete output folders that no stage owns any more.
+
+DVC leaves the outputs of a removed source or curriculum key behind, and stages that depend on a
+whole folder would still see them.
+
+By hand: python src/prune.py [--dry]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from lowend.errors import UserError, script
+
+ROOTS = ("data", "models", "reports", "metrics")
+KEEP = frozenset({"README.md"})
+
+
+def orphans(root: Path, owned: set[Path]) -> list[Path]:
+    """Topmost paths below `root` that neither are, hold, nor lie in an owned output."""
+    found = []
+    for path in sorted(root.iterdir()) if root.is_dir() else []:
+        if path in owned or path.name in KEEP:
+            continue
+        if any(path in out.parents for out in owned):
+            found += orphans(path, owned)
+        else:
+            found.append(path)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--dry", action="store_true", help="only say what would be deleted")
+    args = parser.parse_args()
+    try:
+        with Repo(".") as repo:
+            owned = {Path(out.fs_path).relative_to(repo.root_dir) for out in repo.index.outs}
+    except Exception as error:  # DVC raises many kinds for a broken dvc.yaml or params.yaml
+        raise UserError(f"dvc.yaml or params.yaml cannot be read: {error}") from error
+    for root in ROOTS:
+        for path in orphans(Path(root), owned):
+            logging.info("%s %s: no stage owns it", "would delete" if args.dry else "deleted", path)
+            if args.dry:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+if __name__ == "__main__":
+    script(main)

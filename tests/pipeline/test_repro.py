@@ -1,0 +1,179 @@
+"""The whole graph at a tiny size, through DVC, in a clone; then what reruns, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import graph
+import numpy as np
+import pytest
+import soundfile as sf
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+TRAIN = {
+    "hiphop-drums", "hiphop-bass-drums", "hiphop-full", "dubstep-bass", "dubstep-drums", "dubstep-drops",
+    "dubstep-full", "hybrid", "joint",
+}  # fmt: skip
+
+
+def run(where: Path, *command: str, ok: bool = True) -> str:
+    """Run a command in the clone; returns stdout and stderr together."""
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LOWEND_OFFLINE": "1"}
+    env |= {"DVC_NO_ANALYTICS": "1", "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "LOWEND_SCRATCH": "scratch"}
+    env |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t", "PYTHONPATH": str(where / "src")}
+    done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    assert not ok or done.returncode == 0, output[-4000:]
+    assert ok or done.returncode != 0, output[-4000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A clone of the working tree's tracked and new files, tiny params, run once from end to end."""
+    where = tmp_path_factory.mktemp("clone") / "lowend"
+    where.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=graph.ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (graph.ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock")):
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(graph.ROOT / name, where / name)
+    run(where, "git", "init", "-q")
+    run(where, "python", "src/recipe.py", "tiny")
+    run(where, "git", "add", "-A")
+    run(where, "git", "commit", "-qm", "tiny")
+    run(where, "dvc", "repro", "--quiet")
+    run(where, "git", "add", "-A")
+    run(where, "git", "commit", "-qm", "run")
+    yield where
+
+
+def reruns(where: Path, *arguments: str) -> set[str]:
+    """Stages that `dvc repro --dry` would run."""
+    output = run(where, "dvc", "repro", "--dry", *arguments)
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+@pytest.fixture
+def clone(repo: Path) -> Iterator[Path]:
+    """The finished run; what a test changes in tracked files is put back."""
+    yield repo
+    run(repo, "git", "checkout", "-q", "--", ".")
+    run(repo, "git", "clean", "-qfd")
+
+
+def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
+    assert run(repo, "git", "status", "--porcelain") == ""
+    for key in ("hiphop-full", "dubstep-full", "joint-hiphop", "joint-dubstep"):
+        html = (repo / "reports" / key / "index.html").read_text()
+        assert html.count("<audio") == 18
+        metrics = json.loads((repo / f"metrics/evaluate/{key}.json").read_text())
+        assert metrics["clips"] == 9 and metrics["fad_low"] <= metrics["fad_high"]
+    for key in TRAIN:
+        assert {p.name for p in (repo / "models" / key).iterdir()} == {
+            "model.safetensors", "ema.safetensors", "config.json", "lineage.json", "t5"
+        }  # fmt: skip
+    lineage = json.loads((repo / "models/joint/lineage.json").read_text())
+    assert [s["key"] for s in lineage["stages"]] == [
+        "hiphop-drums", "hiphop-bass-drums", "hiphop-full", "hybrid", "joint"
+    ]  # fmt: skip
+    assert lineage["commercial"] and {t["licence"] for t in lineage["tracks"]} == {"CC0-1.0"}
+
+
+def test_nothing_reruns_when_nothing_changed(clone: Path) -> None:
+    assert reruns(clone) == set()
+
+
+def test_lr_reruns_training_and_what_follows(clone: Path) -> None:
+    run(clone, "dvc", "exp", "run", "--dry", "-S", "lr=5e-6", ok=True)
+    assert "lr: 5e-06" in (clone / "params.yaml").read_text()
+    found = reruns(clone)
+    assert found == {f"train@{key}" for key in TRAIN} | {
+        stage
+        for stage in found
+        if stage.split("@")[0] in {"generate", "evaluate", "report"} and not stage.startswith("generate@base")
+    } | {"export"}
+    read = run(clone, "python", "-c", "from lowend import params; print(type(params.load('lr')['lr']).__name__)")
+    assert read.strip() == "float"
+
+
+def test_a_prompt_reruns_one_lanes_clips_only(clone: Path) -> None:
+    with (clone / "prompts/dubstep.csv").open("a") as file:
+        file.write("dubstep,dubstep,140,\n")
+    found = reruns(clone)
+    assert "generate@base-dubstep" in found
+    assert not any("hiphop" in s for s in found) and not any(s.startswith("train") for s in found)
+
+
+def test_a_stages_own_number_leaves_the_other_lane_alone(clone: Path) -> None:
+    text = (clone / "params.yaml").read_text()
+    start = text.index("  dubstep-drops:")
+    (clone / "params.yaml").write_text(text[:start] + text[start:].replace("lr_scale: 1.0", "lr_scale: 0.7", 1))
+    found = {s for s in reruns(clone) if s.startswith("train@")}
+    assert found == {"train@dubstep-drops", "train@dubstep-full"}
+
+
+def _folder_source(where: Path, key: str = "mine") -> Path:
+    tracks = where / "my tracks"
+    tracks.mkdir()
+    rate, rng = 32000, np.random.default_rng(0)
+    for n in range(3):
+        beat = np.sin(2 * np.pi * 55 * np.arange(rate * 8) / rate) * (np.arange(rate * 8) % (rate // 2) < 6000)
+        sf.write(tracks / f"{n}.wav", (0.3 * beat + 0.02 * rng.standard_normal(rate * 8))[:, None], rate)
+    text = (where / "params.yaml").read_text()
+    entry = f"sources:\n  {key}:\n    kind: folder\n    genre: dubstep\n    path: my tracks\n"
+    text = re.sub(r"^sources:.*\n", entry, text, count=1, flags=re.M)
+    (where / "params.yaml").write_text(text)
+    return tracks
+
+
+def test_a_dropped_track_is_noticed_and_a_removed_source_leaves_nothing(clone: Path) -> None:
+    lock = (clone / "dvc.lock").read_text()
+    params = (clone / "params.yaml").read_text()
+    tracks = _folder_source(clone)
+    run(clone, "dvc", "repro", "-q", "split", "encode@mine")
+    assert "data/audio/dubstep/mine" in (clone / "dvc.lock").read_text()
+    assert reruns(clone, "download@mine") == set()
+    shutil.copy(tracks / "1.wav", tracks / "copy.wav")
+    assert "download@mine" in reruns(clone, "download@mine")
+
+    (clone / "params.yaml").write_text(params)
+    shutil.rmtree(tracks)
+    run(clone, "python", "src/prune.py")
+    assert not (clone / "data/raw/dubstep/mine").exists() and not (clone / "data/tokens/dubstep/mine").exists()
+    run(clone, "dvc", "repro", "-q")
+    assert (clone / "dvc.lock").read_text() == lock
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "message"),
+    [
+        (("model: starter", "model: nothing"), "separate@hiphop-synth", "`separate.model` must be one of starter"),
+        (("lufs: -16.0", "loudness: -16.0"), "normalize@hiphop-synth", "`normalize.lufs` is missing"),
+        (("kind: synth", "kind: radio"), "download@hiphop-synth", "must be one of synth, folder"),
+        (("licence: commercial", "licence: mine"), "split@hiphop", "`licence` must be commercial or research"),
+    ],
+)
+def test_bad_params_end_with_one_sentence(clone: Path, change: tuple[str, str], target: str, message: str) -> None:
+    path = clone / "params.yaml"
+    path.write_text(path.read_text().replace(*change, 1))
+    output = run(clone, "dvc", "repro", "-s", target, ok=False)
+    assert message in output and "Traceback" not in output
+
+
+def test_outside_the_environment_a_script_says_so(repo: Path) -> None:
+    system = Path(os.path.realpath(sys.executable))
+    code = "import sys; sys.prefix = sys.base_prefix; from lowend.errors import script; script(print)"
+    done = subprocess.run([system, "-c", code], env={"PYTHONPATH": str(repo / "src")}, capture_output=True, text=True)
+    assert done.returncode == 1 and "source .venv/bin/activate" in done.stderr and "Traceback" not in done.stderr
