@@ -1,6 +1,8 @@
 # `make repro` sets up and runs the main job; `make test` sets up and passes the tests.
 VENV := .venv
-PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c '' 2>/dev/null && echo ok),$(p),)))
+# The first Python that the lock serves; `make PYTHON=/path/to/python3.12 ...` names another.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
