@@ -55,7 +55,7 @@ lock:
 	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target /tmp/lowend-lock -r requirements.txt
 
 kit: setup
-	cd starter/build && { [ -d .git ] || git init -q; } && { [ -d .dvc ] || dvc init -q; } && dvc repro
+	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; } && dvc repro
 	rm -rf starter/kit && cp -r starter/build/kit starter/kit
 
 table: setup
