@@ -43,7 +43,8 @@ format: setup
 	$(BIN)/ruff format .
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -q -n 2 -m "not pipeline"
+	$(BIN)/python -m pytest -q -m pipeline
 
 recipe: setup
 	$(BIN)/python src/recipe.py $(NAME)

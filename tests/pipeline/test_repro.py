@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.pipeline
 TRAIN = {
     "hiphop-drums", "hiphop-bass-drums", "hiphop-full", "dubstep-bass", "dubstep-drums", "dubstep-drops",
     "dubstep-full", "hybrid", "joint",
