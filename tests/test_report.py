@@ -32,7 +32,7 @@ def metrics() -> dict[str, float]:
         found |= {name: value, f"{name}_low": value - 0.2, f"{name}_high": value + 0.2}
     for name in ("tempo_right", "key_right", "key_within_a_fifth", "low_share"):
         found |= {name: 0.5, f"{name}_low": 0.3, f"{name}_high": 0.7}
-    found |= {"silent_clips": 0.0}
+    found |= {"silent_clips": 0.0, "real_low_share": 0.5, "real_genre_probability": 0.84}
     found |= {f"against_{k}": v for k, v in found.items() if not k.startswith(("ce", "real", "fad_change"))}
     found |= {"against_genre_probability": 0.2, "against_genre_probability_high": 0.3, "against_fad": 19.0}
     return found
@@ -74,6 +74,7 @@ def test_verdicts_follow_the_intervals() -> None:
     assert table["FAD"].verdict == "worse"
     assert table["probability of the genre"].verdict == "better"
     assert table["tempo right"].verdict == "within noise"
+    assert table["probability of the genre"].real == "84%"
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
