@@ -30,7 +30,11 @@ class Config:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Genre:
-    bpm: tuple[float, ...]  # the range that tempi are folded into by octaves
+    bpm: tuple[float, float]  # the range that tempi are folded into by octaves
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bpm[0] < self.bpm[1]:
+            raise ValueError(f"genres.*.bpm must be [low, high], got {list(self.bpm)}")
 
 
 def analyse(track_id: str, audio: Path, backend: str) -> Analysis:

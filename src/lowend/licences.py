@@ -20,7 +20,9 @@ _TIER_2 = re.compile(
 _SPELLINGS = {"CC0": "CC0-1.0", "PUBLIC-DOMAIN": "PDM-1.0", **{name.upper(): name for name in _TIER_1}}
 _HIGHEST_TIER = {"commercial": 1, "research": 2}
 
-_URL = re.compile(r"creativecommons\.org/(licenses/(?P<kind>[a-z-]+)/(?P<v>\d\.\d)|(?P<zero>publicdomain/zero))", re.I)
+_URL = re.compile(
+    r"creativecommons\.org/(licenses/(?P<kind>[a-z-]+)/(?P<v>\d\.\d)|publicdomain/(?P<free>zero|mark))", re.I
+)
 
 
 def normalise(text: str) -> str:
@@ -31,9 +33,12 @@ def normalise(text: str) -> str:
     text = text.strip()
     found = _URL.search(text)
     if found:
-        return "CC0-1.0" if found["zero"] else f"CC-{found['kind'].upper()}-{found['v']}"
+        if found["free"]:
+            return "CC0-1.0" if found["free"].lower() == "zero" else "PDM-1.0"
+        return f"CC-{found['kind'].upper()}-{found['v']}"
     candidate = re.sub(r"[\s_-]+", "-", text.upper())
     candidate = _SPELLINGS.get(candidate, candidate)
+    candidate = re.sub(r"-(ONLY|OR-LATER)$", lambda m: m[0].lower(), candidate).replace("ARTISTIC", "Artistic")
     return candidate if tier(text) == 3 and tier(candidate) < 3 else text
 
 

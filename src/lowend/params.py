@@ -71,8 +71,11 @@ def build(config: type[Config], section: Mapping[str, Any], name: str) -> Config
 
 
 def _typed(value: Any, kind: Any, key: str) -> Any:
+    inner = typing.get_args(kind)
     if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
-        return tuple(_typed(v, typing.get_args(kind)[0], key) for v in value)
+        if inner[-1] is not ... and len(value) != len(inner):
+            raise UserError(f"params.yaml: `{key}` must hold {len(inner)} values, got {value!r}")
+        return tuple(_typed(v, inner[0], key) for v in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     plain = typing.get_origin(kind) or kind
@@ -80,4 +83,8 @@ def _typed(value: Any, kind: Any, key: str) -> Any:
         wrong = not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)
         if wrong:
             raise UserError(f"params.yaml: `{key}` must be {plain.__name__}, got {value!r}")
+    if plain is dict and inner:
+        return {name: _typed(v, inner[1], f"{key}.{name}") for name, v in value.items()}
+    if plain is list and inner:
+        return [_typed(v, inner[0], key) for v in value]
     return value

@@ -1,7 +1,8 @@
 """A stable split of whole clusters, and the licence gate.
 
 Within each sub-genre, clusters are ordered by a hash of their name and fill the quotas of test and
-valid; the rest is train. One more track moves at most one cluster per sub-genre.
+valid; the rest is train. One more track moves few clusters, but not always just one: a new cluster can
+take another's place in test and in valid, and a quota can round up.
 """
 
 from __future__ import annotations

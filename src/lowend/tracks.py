@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lowend.errors import UserError
 
@@ -64,11 +65,21 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+class _Lines:
+    """Takes the rows of csv.writer, which quotes a lone CR only if line ends hold one, and ends them with LF."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 def write_csv(path: Path, rows: Iterable[Any], columns: Sequence[str]) -> None:
     """Write attributes of `rows` as CSV with fixed quoting and line ends (the same rows, the same bytes)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_Lines(file))
         writer.writerow(columns)
         writer.writerows([_cell(getattr(row, c)) for c in columns] for row in rows)
 
@@ -115,7 +126,7 @@ def _track(row: dict[str, str], path: Path) -> Track:
     values: dict[str, object] = {c: row[c] for c in COLUMNS}
     for name in _FLOATS:
         values[name] = number(row[name], f"{path}: {name} of {row['id']}")
-    values["tier"] = int(row["tier"])
+    values["tier"] = int(number(row["tier"], f"{path}: tier of {row['id']}") or 3)
     return Track(**values)  # type: ignore[arg-type]
 
 
@@ -128,9 +139,12 @@ def number(text: str | None, where: str) -> float | None:
     if not text or not text.strip():
         return None
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise UserError(f"{where} must be a number, got {text!r}") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{where} must be a number, got {text!r}")
+    return value
 
 
 def read_rejected(path: Path) -> list[Rejected]:

@@ -80,14 +80,14 @@ def key_name(text: str) -> str:
     if not words:
         return ""
     tonic, mode = words[0], " ".join(words[1:]).lower()
-    if not mode and tonic[1:].rstrip("#b") in ("m", "min", "maj"):
+    if not mode and tonic[1:].lstrip("#b") in ("m", "min", "maj"):
         split = 2 if tonic[1:2] in ("#", "b") else 1
         tonic, mode = tonic[:split], tonic[split:]
     if not mode and tonic.endswith("m") and len(tonic) in (2, 3):
         tonic, mode = tonic[:-1], "m"
     tonic = tonic[:1].upper() + tonic[1:]
     tonic = _SPELLINGS.get(tonic, tonic)
-    if tonic not in NOTES:
+    if tonic not in NOTES or mode.lower() not in ("", "maj", "major", "m", "min", "minor"):
         return text.strip()
     return f"{tonic} {'minor' if mode in ('m', 'min', 'minor') else 'major'}"
 

@@ -83,7 +83,7 @@ def flac_bytes(wav: Wave, rate: int) -> bytes:
         ValueError: a sample lies outside -1..1, where FLAC has no headroom.
     """
     peak = float(np.abs(wav).max(initial=0.0))
-    if peak > 1.0:
+    if not peak <= 1.0:
         raise ValueError(f"peak {peak:.3f} would clip in FLAC: lower the gain first")
     file = io.BytesIO()
     sf.write(file, wav.T, rate, format="FLAC", subtype="PCM_24")

@@ -31,10 +31,9 @@ def find_drops(mix: Wave, rate: int, min_s: float) -> list[Section]:
     loud = level_db > np.percentile(level_db, 90) - 4
     edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(int), [0]))))
     spans = [(a * _HOP_S, b * _HOP_S) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    quiet_before = [a for a, b in spans if a > 0 or not loud.all()]
-    if loud.mean() > 0.9 or not quiet_before:
+    if loud.mean() > 0.9:
         return []
-    return [{"name": "drop", "start": a, "end": b} for a, b in spans if b - a >= min_s]
+    return [{"name": "drop", "start": a, "end": b} for a, b in spans if a > 0 and b - a >= min_s]
 
 
 def drops(sections: list[Section], min_s: float) -> list[tuple[float, float]]:

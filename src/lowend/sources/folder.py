@@ -76,10 +76,15 @@ def _table(path: Path, extra: tuple[str, ...] = ()) -> dict[str, dict[str, str]]
     rows = read_csv(path)
     known = {*COLUMNS, *extra, "license", "filename"} - set(_OWN_COLUMNS)
     for column in rows[0] if rows else ():
-        if column not in known:
+        if column is not None and column not in known:
             raise UserError(f"{path}: unknown column {column!r}; known are {', '.join(sorted(known))}")
     table = {}
     for row in rows:
+        if None in row:
+            name = row.get("file_path") or row.get("filename")
+            raise UserError(f"{path}: the row of {name} has more cells than the header; quote text that holds commas")
+        if "license" in row:
+            row["licence"] = row.get("licence") or row.pop("license")
         name = (row.get("file_path") or row.get("filename") or "").strip().removeprefix("./")
         if not name:
             raise UserError(f"{path}: each row needs a file_path, relative to the folder")
@@ -110,7 +115,7 @@ def _tags(file: Path) -> dict[str, str]:
 def _describe(file: Path, name: str, found: Inspected, said: Mapping[str, str], genre: str) -> Track:
     told = {k: v.strip() for k, v in said.items() if v and v.strip()}
     text = {**_tags(file), **told}
-    licence = licences.normalise(text.get("licence") or text.get("license") or "")
+    licence = licences.normalise(text.get("licence", ""))
     bpm = number(told.get("bpm"), f"metadata.csv: bpm of {name}") or _tag_bpm(text.get("bpm", ""))
     plain = {
         c: text[c]

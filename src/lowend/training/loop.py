@@ -36,7 +36,7 @@ class TrainConfig:
     segment_s: float
     warmup: int
     weight_decay: float
-    betas: tuple[float, ...]
+    betas: tuple[float, float]
     clip_norm: float
     ema: float
     cfg_dropout: float

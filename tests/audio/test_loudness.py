@@ -1,0 +1,81 @@
+"""Loudness against the numbers of ITU-R BS.1770-4 and EBU Tech 3341, and the gain that follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowend.audio.loudness import SAMPLE_CEILING, integrated_lufs, track_gain, true_peak_dbtp
+
+RATE = 48000
+MUSIC = np.random.default_rng(0).standard_normal((2, 3 * RATE)).astype(np.float32)
+MUSIC *= np.float32(0.1) / np.abs(MUSIC).max() * (1 + 3 * (np.arange(3 * RATE) % 12000 < 3000)).astype(np.float32)
+
+
+def sine(hz: float, dbfs: float, channels: int = 1, seconds: float = 5.0) -> np.ndarray:
+    wave = 10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)
+    return np.repeat(wave.astype(np.float32)[None], channels, 0)
+
+
+@pytest.mark.parametrize(
+    ("dbfs", "channels", "lufs"),
+    [(0.0, 1, -3.01), (-20.0, 1, -23.01), (-23.0, 2, -23.0), (-33.0, 2, -33.0)],
+)
+def test_standard_tones_read_their_standard_loudness(dbfs: float, channels: int, lufs: float) -> None:
+    """BS.1770-4, table 3 note: 997 Hz at 0 dBFS in one channel is -3.01 LKFS; Tech 3341, cases 1 and 2: +-0.1."""
+    assert integrated_lufs(sine(997, dbfs, channels), RATE) == pytest.approx(lufs, abs=0.1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-30, 12, allow_subnormal=False))
+def test_a_gain_moves_loudness_and_peak_by_itself(gain_db: float) -> None:
+    """Every block stays above the absolute gate of -70 LUFS here, so that gating cannot change."""
+    louder = MUSIC * np.float32(10 ** (gain_db / 20))
+    assert integrated_lufs(louder, RATE) - integrated_lufs(MUSIC, RATE) == pytest.approx(gain_db, abs=1e-3)
+    assert true_peak_dbtp(louder) - true_peak_dbtp(MUSIC) == pytest.approx(gain_db, abs=1e-3)
+
+
+def test_silence_is_left_out_by_the_gate() -> None:
+    tone = sine(997, -20)
+    gap = np.concatenate([tone, np.zeros_like(tone), tone], 1)
+    assert integrated_lufs(gap, RATE) == pytest.approx(integrated_lufs(tone, RATE), abs=0.3)
+    assert integrated_lufs(np.zeros((1, RATE), np.float32), RATE) == -np.inf
+
+
+@pytest.mark.parametrize(("phase", "sample_db"), [(np.pi / 4, -3.01), (np.pi / 8, -0.69), (np.pi / 2, 0.0)])
+def test_true_peak_is_the_waves_not_the_samples(phase: float, sample_db: float) -> None:
+    """A full-scale sine at a quarter of the rate; Tech 3341, cases 15 to 18 allow +0.2 and -0.4 dB."""
+    wave = np.sin(np.pi / 2 * np.arange(4000) + phase)[None] * np.hanning(4000)
+    assert 20 * np.log10(np.abs(wave).max()) == pytest.approx(sample_db, abs=0.01)
+    assert -0.4 <= true_peak_dbtp(wave) <= 0.2
+
+
+def test_silence_and_one_sample_have_a_peak_too() -> None:
+    assert true_peak_dbtp(np.zeros((2, 100), np.float32)) == pytest.approx(-180)
+    assert true_peak_dbtp(np.full((1, 1), 0.5, np.float32)) == pytest.approx(-6.02, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("view_peak", "lufs", "peak_dbtp", "limit"),
+    [(0.1, -40.0, -1.0, "target"), (0.1, -5.0, -1.0, "true peak"), (4.0, -16.0, 0.0, "view")],
+)
+def test_what_limits_the_gain_is_respected(view_peak: float, lufs: float, peak_dbtp: float, limit: str) -> None:
+    view = np.full((2, 9), view_peak, np.float32)
+    gain = track_gain(MUSIC, {"mix": MUSIC, "bass": view}, RATE, lufs, peak_dbtp)
+    after = MUSIC * 10 ** (gain.gain_db / 20)
+    reached = {
+        "target": integrated_lufs(after, RATE) - lufs,
+        "true peak": true_peak_dbtp(after) - peak_dbtp,
+        "view": 20 * np.log10(np.abs(view).max() / SAMPLE_CEILING) + gain.gain_db,
+    }
+    assert reached[limit] == pytest.approx(0, abs=0.01) and max(reached.values()) <= 0.01
+    assert gain.short_of_target_db == pytest.approx(-reached["target"], abs=0.01)
+    assert gain.measured_lufs == pytest.approx(integrated_lufs(MUSIC, RATE), abs=1e-3)
+
+
+def test_silence_gets_no_gain_and_no_number() -> None:
+    silence = np.zeros((1, RATE), np.float32)
+    gain = track_gain(silence, {"mix": silence}, RATE, -16.0, -1.5)
+    assert (gain.measured_lufs, gain.gain_db, gain.short_of_target_db) == (-np.inf, 0.0, 0.0)

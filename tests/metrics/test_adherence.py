@@ -1,0 +1,81 @@
+"""What counts as the tempo and the key that a prompt asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowend.audio import analysis
+from lowend.clips import Clip
+from lowend.errors import UserError
+from lowend.metrics import adherence
+
+RATE = 32000
+SOUND = (0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE) / RATE)).astype(np.float32)[None]
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, bpm: float | None, key: str, asked: Clip) -> adherence.Adherence:
+    heard = analysis.Analysis(bpm, 1.0, key, 1.0)
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: heard)
+    return adherence.judge(asked, SOUND, RATE, "ear")
+
+
+def asked(bpm: float | None = 140.0, key: str = "Fm") -> Clip:
+    return Clip("0.flac", "", "dubstep", bpm, key, 0)
+
+
+@pytest.mark.parametrize(
+    ("bpm", "key", "tempo_right", "key_right", "near"),
+    [
+        (140.0, "F minor", 1, 1, 1),
+        (70.0, "C minor", 1, 0, 1),
+        (280.0, "F# minor", 1, 0, 0),
+        (145.5, "Bb minor", 1, 0, 1),
+        (146.0, "F minor", 0, 1, 1),
+        (93.3, "", 0, 0, 0),
+        (None, "noise", 0, 0, 0),
+    ],
+)
+def test_right_is_within_four_percent_and_the_same_key(
+    monkeypatch: pytest.MonkeyPatch, bpm: float | None, key: str, tempo_right: int, key_right: int, near: int
+) -> None:
+    found = judged(monkeypatch, bpm, key, asked())
+    summary = adherence.summarise([found], 20, "x")
+    assert (summary["tempo_right"], summary["key_right"], summary["key_within_a_fifth"]) == (
+        tempo_right,
+        key_right,
+        near,
+    )
+    assert found.bpm == bpm and not found.is_silent
+
+
+def test_what_was_not_asked_for_has_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(monkeypatch, 140.0, "F minor", asked(None, ""))
+    assert found.tempo_error is None and found.key_distance is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(30, 170), st.floats(240, 8000), st.floats(0.05, 0.9))
+def test_low_share_is_the_share_of_power_and_not_of_level(low_hz: float, high_hz: float, share: float) -> None:
+    t = np.arange(4 * RATE) / RATE
+    low, high = (np.sin(2 * np.pi * hz * t) for hz in (low_hz, high_hz))
+    wav = (np.sqrt(share) * low + np.sqrt(1 - share) * high).astype(np.float32)[None]
+    for level in (1.0, 0.01):
+        assert adherence.low_share(wav * np.float32(level), RATE) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("level", [0.0, 9e-4])
+def test_silence_is_not_analysed(monkeypatch: pytest.MonkeyPatch, level: float) -> None:
+    def never(name: str) -> None:
+        raise AssertionError("silence was analysed")
+
+    monkeypatch.setattr(analysis, "backend", never)
+    found = adherence.judge(asked(), np.full((1, RATE), level, np.float32), RATE, "ear")
+    assert found == adherence.Adherence(None, "", None, None, 0.0, True)
+
+
+def test_an_unknown_backend_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="must be one of essentia, librosa, got 'ear'"):
+        adherence.judge(asked(), SOUND, RATE, "ear")

@@ -1,0 +1,71 @@
+"""FAD against the closed form for Gaussians, correlated ones too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowend.metrics import fad
+
+
+def closed_form(a: np.ndarray, b: np.ndarray) -> float:
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2) of the samples' own moments (Dowson & Landau, 1982)."""
+    s1, s2 = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = scipy.linalg.sqrtm(s1)
+    cross = scipy.linalg.sqrtm(root @ s2 @ root)
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s1 + s2 - 2 * cross.real))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(2, 6))
+def test_the_distance_is_the_closed_form(seed: int, size: int) -> None:
+    draw = np.random.default_rng(seed)
+    a, b = (
+        draw.standard_normal((60, size)) @ draw.standard_normal((size, size)) + draw.standard_normal(size) for _ in "ab"
+    )
+    found = fad.distance(a, b)
+    assert found == pytest.approx(closed_form(a, b), rel=1e-4, abs=1e-4)
+    assert fad.distance(b, a) == pytest.approx(found, rel=1e-4, abs=1e-4)
+    assert fad.distance(a + 7, b + 7) == pytest.approx(found, rel=1e-4, abs=1e-4)
+
+
+def test_a_shift_alone_counts_its_square() -> None:
+    a = np.random.default_rng(0).standard_normal((100, 3))
+    assert fad.distance(a, a + np.array([3, 0, 4])) == pytest.approx(25, abs=1e-6)
+    assert fad.distance(a, a[::-1]) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # the root of a singular matrix
+def test_a_set_that_does_not_vary_is_a_distance_not_an_error_code() -> None:
+    a = np.random.default_rng(0).standard_normal((100, 3))
+    found = fad.distance(a, np.ones((100, 3)))
+    assert found == pytest.approx(((a.mean(0) - 1) ** 2).sum() + np.cov(a, rowvar=False).trace(), rel=0.02)
+
+
+def clips(mean: float, count: int = 10) -> list[np.ndarray]:
+    draw = np.random.default_rng(1)
+    return [draw.standard_normal((4, 3)) + mean for _ in range(count)]
+
+
+def test_scores_are_of_all_windows_and_changes_are_paired() -> None:
+    real = np.random.default_rng(0).standard_normal((200, 3))
+    near, far = clips(0.0), clips(2.0)
+    assert fad.score(real, near, 50, "x").value == pytest.approx(fad.distance(real, np.concatenate(near)))
+    change = fad.change(real, near, far, 50, "x")
+    assert change.value == pytest.approx(
+        fad.distance(real, np.concatenate(near)) - fad.distance(real, np.concatenate(far))
+    )
+    assert change.low <= change.value < change.high < 0, "closer to the real ones is below zero"
+    assert fad.change(real, near, near, 50, "x")[:3] == (0, 0, 0)
+    with pytest.raises(AssertionError, match="must answer the same prompts"):
+        fad.change(real, near, far[1:], 50, "x")
+
+
+@pytest.mark.parametrize(("background", "made", "which"), [(5, 60, "background"), (60, 5, "clips")])
+def test_too_few_windows_are_refused_on_either_side(background: int, made: int, which: str) -> None:
+    draw = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=rf"at least 6 {which} windows of 3 dimensions, got 5: raise generate\.clips"):
+        fad.distance(draw.standard_normal((background, 3)), draw.standard_normal((made, 3)))

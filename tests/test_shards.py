@@ -1,0 +1,66 @@
+"""Shards: refused ids, stable bytes over time and order, and reading one track of many."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowend import shards
+from lowend.shards import Member
+
+
+@pytest.mark.parametrize("ids", [["a.b"], ["b", "a"], ["a", "c", "b"]])
+def test_ids_with_dots_or_out_of_order_are_refused(tmp_path: Path, ids: list[str]) -> None:
+    with pytest.raises(ValueError, match="without dots and increasing"):
+        shards.write(tmp_path, [[Member(i, "json", b"")] for i in ids])
+
+
+def test_bytes_do_not_depend_on_the_clock_or_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [[Member("a", "mix.flac", b"1"), Member("a", "json", b"{}")]]
+    shards.write(tmp_path / "now", rows)
+    monkeypatch.setattr(time, "time", lambda: 9e9)
+    shards.write(tmp_path / "much/later", rows)
+    (one,), (two,) = ((tmp_path / n).glob("*.tar") for n in ("now", "much/later"))
+    assert one.name == two.name and one.read_bytes() == two.read_bytes()
+
+
+@given(st.sets(st.text("0123456789abcdef", min_size=16, max_size=16), min_size=20, max_size=60))
+def test_tracks_spread_over_shards_by_their_id_alone(ids: set[str]) -> None:
+    names = {i: shards.shard_name(i) for i in ids}
+    assert set(names.values()) <= {f"{n:03d}.tar" for n in range(shards.SHARDS)}
+    assert names == {i: shards.shard_name(i) for i in sorted(ids)}
+
+
+def test_shard_names_are_those_of_folders_already_written() -> None:
+    assert [shards.shard_name(i) for i in ("0000000000000000", "a", "0123456789abcdef")] == [
+        "002.tar",
+        "002.tar",
+        "001.tar",
+    ]
+
+
+def test_a_prefix_of_an_id_is_another_track(tmp_path: Path) -> None:
+    ids = [i for i in (f"ab{n}" for n in range(400)) if shards.shard_name(i) == shards.shard_name("ab")]
+    shards.write(tmp_path, [[Member(i, "json", i.encode())] for i in ["ab", *sorted(ids)]])
+    assert len(ids) > 3
+    assert shards.read_track(tmp_path, "ab") == {"json": b"ab"}
+    with pytest.raises(KeyError, match="track a is in no shard of"):
+        shards.read_track(tmp_path, "a")
+
+
+def test_names_keep_their_dots_and_data_its_nothing(tmp_path: Path) -> None:
+    members = [Member("a", "drops-0.flac", b""), Member("a", "x.y.npy", b"\0" * 1025)]
+    shards.write(tmp_path, [members])
+    assert list(shards.read(tmp_path)) == members
+
+
+def test_json_is_the_same_bytes_for_the_same_value() -> None:
+    assert (
+        shards.json_bytes({"b": 1, "a": "ü"})
+        == shards.json_bytes({"a": "ü", "b": 1})
+        == '{\n "a": "ü",\n "b": 1\n}\n'.encode()
+    )

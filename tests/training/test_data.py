@@ -1,0 +1,128 @@
+"""Which sequences train: those of the table, each once an epoch, in exact shares, from names alone."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lowend import captions, shards
+from lowend.errors import UserError
+from lowend.shards import Member
+from lowend.tracks import Track, write_tracks
+from lowend.training import data
+
+TEMPLATE = captions.load_template(Path(__file__).resolve().parents[2] / captions.TEMPLATE)
+WORDS = "one two three four five six"
+
+
+def rows(count: int, kind: str, frames: int = 40) -> list[data.Tokens]:
+    codes = np.arange(frames, dtype=np.int16)[None].repeat(4, 0)
+    return [data.Tokens(f"{kind}{n}", codes, WORDS) for n in range(count)]
+
+
+def sampler(own: int = 7, replay: int = 5, share: float = 0.0, batch: int = 4, **change: object) -> data.Sampler:
+    fixed = {"frames": 30, "cfg_dropout": 0.0, "word_dropout": 0.0, "name": "0/key"} | change
+    return data.Sampler(rows(own, "own"), rows(replay, "replay"), share, batch, **fixed)  # type: ignore[arg-type]
+
+
+def ids(made: data.Sampler, batches: int) -> list[str]:
+    return [i for n in range(batches) for i in made.at(n).track_ids]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 12),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([0.0, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.9, 1.0]),
+)
+def test_epochs_are_whole_and_shares_exact_at_every_length(own: int, replay: int, batch: int, share: float) -> None:
+    found = ids(sampler(own, replay, share, batch), 40 // batch + 1)
+    for n in range(1, len(found) + 1):
+        assert sum(i.startswith("replay") for i in found[:n]) == int(n * share + 1e-6)
+    for kind, size in (("own", own), ("replay", replay)):
+        visits = [i for i in found if i.startswith(kind)]
+        for epoch in range(len(visits) // size):
+            assert len(set(visits[epoch * size : (epoch + 1) * size])) == size
+        assert max(Counter(visits).values(), default=0) - min(visits.count(f"{kind}{n}") for n in range(size)) <= 1
+
+
+def test_a_batch_depends_on_its_number_and_the_name_alone() -> None:
+    change = {"cfg_dropout": 0.3, "word_dropout": 0.3, "share": 0.5}
+    forward, backward = sampler(**change), sampler(**change)  # type: ignore[arg-type]
+    some = {n: forward.at(n) for n in range(12)}
+    for n in reversed(range(12)):
+        again = backward.at(n)
+        assert np.array_equal(again.codes, some[n].codes)
+        assert (again.texts, again.track_ids) == (some[n].texts, some[n].track_ids)
+    assert ids(sampler(name="1/key"), 9) != ids(sampler(), 9)
+    order = ids(sampler(), 14)
+    assert order[:7] != order[7:14], "each epoch has its own order"
+
+
+def test_crops_are_whole_and_reach_both_ends() -> None:
+    batches = [sampler().at(n) for n in range(60)]
+    starts = {int(row[0, 0]) for batch in batches for row in batch.codes}
+    assert starts == set(range(11))
+    for batch in batches:
+        assert batch.codes.shape == (4, 4, 30) and batch.codes.dtype == np.int16
+        assert (np.diff(batch.codes, axis=2) == 1).all()
+
+
+@pytest.mark.parametrize(("chance", "expected"), [(0.0, {WORDS}), (1.0, {None})])
+def test_word_dropout_at_its_ends(chance: float, expected: set[str | None]) -> None:
+    assert {t for n in range(20) for t in sampler(word_dropout=chance).at(n).texts} == expected
+
+
+def test_dropped_words_leave_the_others_in_order() -> None:
+    texts = [t.split(" ") for n in range(60) for t in sampler(word_dropout=0.4).at(n).texts if t]
+    order = WORDS.split(" ")
+    assert all(t == [w for w in order if w in t] for t in texts)
+    assert all(0.4 < sum(w in t for t in texts) / 240 < 0.8 for w in order), "no word is special"
+
+
+def npy(frames: int) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.full((4, frames), frames, np.int16))
+    return file.getvalue()
+
+
+def test_only_the_tables_tracks_at_the_right_view_and_length_are_read(tmp_path: Path) -> None:
+    kept = {"drops-0.npy": npy(60), "drops-1.npy": npy(50), "drops-2.npy": npy(49), "mix.npy": npy(99)}
+    for source, track_ids in (("z", ["a", "gone"]), ("y", ["b"])):
+        members = [[Member(i, name, d) for name, d in kept.items()] for i in track_ids]
+        shards.write(tmp_path / "tokens" / source, members)
+    write_tracks(tmp_path / "train.csv", [Track("b", "y", caption="riddim"), Track("a", "x", caption="trap")])
+    found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drops", TEMPLATE, 50)
+    assert [(t.track_id, t.codes.shape[1], t.text) for t in found] == [
+        ("a", 60, "drop, trap"), ("a", 50, "drop, trap"), ("b", 60, "drop, riddim"), ("b", 50, "drop, riddim"),
+    ]  # fmt: skip
+    with pytest.raises(
+        UserError, match="no track has the view 'bass' with at least 50 frames; add tracks, or add 'bass'"
+    ):
+        data.load(tmp_path / "tokens", tmp_path / "train.csv", "bass", TEMPLATE, 50)
+
+
+def test_the_licence_gate_holds_right_before_training() -> None:
+    tracks = [Track("a", "ok.wav", tier=1), Track("b", "b.wav", licence="GPL", tier=2), Track("c", "c.wav")]
+    data.check_licences(tracks, 3)
+    with pytest.raises(
+        UserError, match=r"1 train tracks have a licence that the gate refuses, first c\.wav \(unknown\)"
+    ):
+        data.check_licences(tracks, 2)
+    with pytest.raises(UserError, match=r"2 train tracks .* first b\.wav \(GPL\): run `dvc repro`"):
+        data.check_licences(tracks, 1)
+
+
+@given(st.integers(1, 200), st.integers(1, 60))
+def test_windows_cover_all_but_a_last_short_piece(frames: int, size: int) -> None:
+    made = data.windows(rows(2, "x", frames), size)
+    assert len(made) == 2 * (frames // size) and all(w.codes.shape == (4, size) for w in made)
+    starts = [int(w.codes[0, 0]) for w in made if w.track_id == "x0"]
+    assert starts == list(range(0, frames - size + 1, size))

@@ -1,0 +1,55 @@
+"""Learning rate and weight average, value by value."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lowend.training.schedule import ema_decay, lr_factor, update_ema
+
+
+@pytest.mark.parametrize(
+    ("step", "factor"),
+    [
+        (0, 0.1),
+        (4, 0.5),
+        (9, 1.0),
+        (10, 1.0),
+        (30, 0.5 * (1 + math.cos(math.pi / 4))),
+        (50, 0.5),
+        (90, 0.0),
+        (200, 0.0),
+    ],
+)
+def test_warm_up_then_half_a_cosine(step: int, factor: float) -> None:
+    assert lr_factor(step, 90, 10) == pytest.approx(factor, abs=1e-12)
+
+
+@given(st.integers(1, 300), st.integers(0, 60))
+def test_the_rate_rises_to_one_and_falls_to_zero(steps: int, warmup: int) -> None:
+    factors = [lr_factor(s, steps, warmup) for s in range(steps + 1)]
+    assert all(0 <= f <= 1 for f in factors)
+    rising, falling = factors[:warmup], factors[warmup:]
+    assert rising == sorted(rising) and falling == sorted(falling, reverse=True)
+    assert 1.0 in factors or steps < warmup
+    assert all(f > 0 for f in factors[:steps]), "no step is wasted"
+
+
+@pytest.mark.parametrize(("updates", "decay"), [(0, 0.1), (1, 2 / 11), (90, 0.91), (8990, 8991 / 9000), (10**7, 0.999)])
+def test_the_average_warms_up(updates: int, decay: float) -> None:
+    assert ema_decay(updates, 0.999) == pytest.approx(decay)
+    assert ema_decay(updates, 0.05) == 0.05
+
+
+def test_an_average_moves_in_place_and_counts_are_copied() -> None:
+    ema = {"w": torch.tensor([0.0, 4.0]), "n": torch.tensor([1])}
+    kept = ema["w"]
+    state = {"w": torch.tensor([1.0, 0.0], requires_grad=True), "n": torch.tensor([7])}
+    update_ema(ema, state, 0.75)
+    assert ema["w"] is kept and not kept.requires_grad
+    torch.testing.assert_close(kept, torch.tensor([0.25, 3.0]))
+    assert ema["n"].tolist() == [7] and state["w"].tolist() == [1.0, 0.0]
