@@ -13,6 +13,7 @@ help:
 	@echo "make repro            set up, and run whatever changed; reports/<key>/index.html is the result"
 	@echo "make test             set up, and run ruff, mypy, codespell and the tests"
 	@echo "make recipe NAME=x    write an overlay of recipes/ into params.yaml; without NAME: list them"
+	@echo "make format           let ruff mend and format the code"
 	@echo "make table            write the table of README.md from metrics/"
 	@echo "make lock             resolve requirements.in into requirements.txt (needs uv)"
 	@echo "make kit              train the starter kit again (about an hour on two cores)"
@@ -53,7 +54,7 @@ LOCK = uv pip compile --quiet --universal --fork-strategy fewest --python-versio
 	--override overrides.txt requirements.in
 lock:
 	@{ cat requirements.header; $(LOCK) | sed "s/ ; python_full_version < '3.13' and sys_platform == 'linux'$$//"; } > requirements.txt
-	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target /tmp/lowend-lock -r requirements.txt
+	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target $(VENV)/lock-check -r requirements.txt
 
 kit: setup
 	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; } && dvc repro

@@ -59,6 +59,17 @@ class Pool:
         return self.songs
 
 
+def load_codec(path: Path) -> tuple[torch.nn.Module, str]:
+    """A codec that codec.py or decoder.py wrote, in evaluation mode, and its `xp.cfg`."""
+    from audiocraft.models import builders
+    from omegaconf import OmegaConf
+
+    package = torch.load(path, weights_only=True)
+    model = builders.get_compression_model(OmegaConf.create(package["xp.cfg"]))
+    model.load_state_dict(package["best_state"])
+    return model.eval(), package["xp.cfg"]
+
+
 def cosine(step: int, steps: int, peak: float, warmup: int = 60) -> float:
     """Learning rate with linear warm-up and cosine decay to 3 % of the peak."""
     p = min(1.0, step / steps)

@@ -14,18 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
-from scipy.signal import welch
 from torch import Tensor
 
 import common
 from codec import SAMPLE_RATE, Losses, crop
-
-
-def low_share(wav: np.ndarray) -> float:
-    """Share of power in 20-200 Hz: what a dull decoder gets wrong."""
-    frequency, power = welch(wav, SAMPLE_RATE, nperseg=SAMPLE_RATE // 2)
-    return float(power[(frequency >= 20) & (frequency < 200)].sum() / power[frequency >= 20].sum())
+from lowend.metrics.adherence import low_share
 
 
 def main() -> None:
@@ -34,12 +27,7 @@ def main() -> None:
     args.add_argument("--out", type=Path, required=True)
     given = args.parse_args()
     p = common.params("decoder")
-    from audiocraft.models import builders
-
-    package = torch.load(given.codec, weights_only=True)
-    model = builders.get_compression_model(OmegaConf.create(package["xp.cfg"]))
-    model.load_state_dict(package["best_state"])
-    model.eval()
+    model, config = common.load_codec(given.codec)
     for part in (model.encoder, model.quantizer):
         part.requires_grad_(False)
     pool = common.Pool(p["seed"], p["pool"], p["fresh_every"], 20.0, channels=1)
@@ -64,7 +52,7 @@ def main() -> None:
         with torch.no_grad():
             made = torch.cat([reconstruct(wav[None]) for wav in held])
             mel = [torch.log10(losses.mel(x, 3) + 1e-4) for x in (made, held)]
-        share = [np.mean([low_share(wav) for wav in x.numpy()]) for x in (made, held)]
+        share = [np.mean([low_share(wav[None], SAMPLE_RATE) for wav in x.numpy()]) for x in (made, held)]
         return (
             f"decoder: log-mel L1 {20 * (mel[0] - mel[1]).abs().mean():.2f} dB, "
             f"SI-SDR {common.si_sdr_db(made, held).mean():.2f} dB, "
@@ -74,7 +62,7 @@ def main() -> None:
     print(validate(), flush=True)
     optimizer = torch.optim.Adam(model.decoder.parameters(), p["lr"], betas=(0.8, 0.99))
     common.run("decoder", p["steps"], {"decoder": model.decoder}, optimizer, p["lr"], loss_at, validate, 200)
-    torch.save({"best_state": model.state_dict(), "xp.cfg": package["xp.cfg"]}, given.out)
+    torch.save({"best_state": model.state_dict(), "xp.cfg": config}, given.out)
     given.out.with_suffix(".txt").write_text(validate() + "\n")
 
 

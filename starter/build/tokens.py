@@ -7,7 +7,7 @@ Each song gives its mix and, one time in three, one view of its stems, with the 
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +22,11 @@ from lowend.sources import synth
 from lowend.tracks import Track
 from lowend.workers import parallel_map
 
-_codec: dict[Path, object] = {}
 
-
-def load(path: Path) -> object:
-    if path not in _codec:
-        from audiocraft.models import builders
-        from omegaconf import OmegaConf
-
-        package = torch.load(path, weights_only=True)
-        model = builders.get_compression_model(OmegaConf.create(package["xp.cfg"]))
-        model.load_state_dict(package["best_state"])
-        _codec[path] = model.eval()
-    return _codec[path]
+@lru_cache(maxsize=1)
+def load(path: Path) -> torch.nn.Module:
+    """One codec per worker process."""
+    return common.load_codec(path)[0]
 
 
 def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, str]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import av
+import media
 import numpy as np
 import pytest
 import soundfile as sf
@@ -29,17 +29,7 @@ def tone(hz: float, seconds: float = 3.0, level: float = 0.5, rate: int = RATE) 
 def encoded(kind: str, wav: np.ndarray, rate: int = 48000, **tags: str) -> bytes:
     codec = {"mp3": "libmp3lame", "opus": "libopus", "mp4": "aac", "flac": "flac"}[kind]
     file = io.BytesIO()
-    with av.open(file, "w", format="ogg" if kind == "opus" else kind) as out:
-        out.metadata.update(tags)
-        stream = out.add_stream(codec, rate=rate, layout="stereo")
-        context = stream.codec_context
-        frame = av.AudioFrame.from_ndarray(np.repeat(wav, 2, 0), format="fltp", layout="stereo")
-        frame.sample_rate = rate
-        size = context.frame_size or None
-        resampler = av.AudioResampler(format=context.format, layout="stereo", rate=rate, frame_size=size)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            out.mux(stream.encode(part))
-        out.mux(stream.encode(None))
+    media.encode(file, "ogg" if kind == "opus" else kind, codec, wav, rate, **tags)
     return file.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
+import media
 import mutagen
 import numpy as np
 import pytest
@@ -29,16 +29,7 @@ def encode(path: Path, hz: float) -> Path:
     if suffix not in CODECS:
         sf.write(path, wave.T, RATE)
         return path
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(CODECS[suffix], rate=RATE, layout="stereo")
-        context = stream.codec_context
-        frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2, 0), format="fltp", layout="stereo")
-        frame.sample_rate = RATE
-        size = context.frame_size or None
-        resampler = av.AudioResampler(format=context.format, layout="stereo", rate=RATE, frame_size=size)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            out.mux(stream.encode(part))
-        out.mux(stream.encode(None))
+    media.encode(str(path), None, CODECS[suffix], wave, RATE)
     return path
 
 
