@@ -109,6 +109,9 @@ def rows(m: Mapping[str, float]) -> list[Row]:
     def span(name: str, digits: int) -> str:
         return f"{m[f'{name}_low']:.{digits}f} … {m[f'{name}_high']:.{digits}f}"
 
+    def share_span(name: str) -> str:
+        return f"{m[f'{name}_low']:.0%} … {m[f'{name}_high']:.0%}"
+
     change = f"{m['ce_change']:+.4f} ({span('ce_change', 4)})"
     ce = _verdict(m["ce_change_low"], m["ce_change_high"], lower_is_better=True)
     table = [Row("held-out cross-entropy (base | model)", f"{m['ce_base']:.4f}", f"{m['ce']:.4f}", change, *ce)]
@@ -124,14 +127,11 @@ def rows(m: Mapping[str, float]) -> list[Row]:
         if name in m:
             verdict = _overlap(m, name, higher_is_better=True)
             before, after = f"{m[f'against_{name}']:.0%}", f"{m[name]:.0%}"
-            span_ = f"{m[f'{name}_low']:.0%} … {m[f'{name}_high']:.0%}"
             real = f"{m[f'real_{name}']:.0%}" if f"real_{name}" in m else ""
-            table.append(Row(text, before, after, span_, *verdict, real))
+            table.append(Row(text, before, after, share_span(name), *verdict, real))
     real = f"{m['real_low_share']:.0%}"
-    low = f"{m['low_share_low']:.0%} … {m['low_share_high']:.0%}"
-    table.append(
-        Row("power in 20–200 Hz", f"{m['against_low_share']:.0%}", f"{m['low_share']:.0%}", low, "", "soft", real)
-    )
+    shares = (f"{m['against_low_share']:.0%}", f"{m['low_share']:.0%}")
+    table.append(Row("power in 20–200 Hz", *shares, share_span("low_share"), "", "soft", real))
     silent = (f"{m['against_silent_clips']:.0f}", f"{m['silent_clips']:.0f}")
     table.append(Row("silent clips", *silent, "", "", "soft"))
     return table

@@ -87,7 +87,7 @@ def key_name(text: str) -> str:
         tonic, mode = tonic[:-1], "m"
     tonic = tonic[:1].upper() + tonic[1:]
     tonic = _SPELLINGS.get(tonic, tonic)
-    if tonic not in NOTES or mode.lower() not in ("", "maj", "major", "m", "min", "minor"):
+    if tonic not in NOTES or mode not in ("", "maj", "major", "m", "min", "minor"):
         return text.strip()
     return f"{tonic} {'minor' if mode in ('m', 'min', 'minor') else 'major'}"
 

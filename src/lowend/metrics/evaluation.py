@@ -70,8 +70,8 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     }
 
 
-def real_clips(codec: Path, tokens: Path, splits: Path, seconds: float) -> list[tuple[str, Wave, int]]:
-    """What the codec makes of the middle of each held-out track's mix: (track id, wav [C, S], Hz).
+def real_clips(codec: Path, tokens: Path, splits: Path, seconds: float) -> list[tuple[Wave, int]]:
+    """What the codec makes of the middle of each held-out track's mix: (wav [C, S], Hz).
 
     A language model cannot sound better than its codec decodes, so clips are held against real music
     that went through the same codec: what the codec loses is then not counted against the model.
@@ -87,7 +87,7 @@ def real_clips(codec: Path, tokens: Path, splits: Path, seconds: float) -> list[
     for row in rows:
         start = max(0, (row.codes.shape[1] - frames) // 2)
         codes = torch.from_numpy(row.codes[None, :, start : start + frames])
-        found.append((row.track_id, codecs.decode(decoder, codes)[0], int(decoder.sample_rate)))
+        found.append((codecs.decode(decoder, codes)[0], int(decoder.sample_rate)))
     return found
 
 
@@ -100,12 +100,12 @@ def of_clips(
     embedded: Sequence[fad.Embeddings],
     real: fad.Embeddings,
     model: tagger.Tagger,
+    asked: Sequence[str],
     config: EvaluateConfig,
     name: str,
 ) -> tuple[dict[str, float], list[adherence.Adherence]]:
-    """FAD, adherence and genre probability of one set of clips, and the adherence of each."""
+    """FAD, adherence and probability of the sub-genres `asked` of one set of clips, and each clip's adherence."""
     judged = list(parallel_map(partial(_judge, backend=config.analysis), items, "judging clips"))
-    asked = sorted({clip.sub_genre for clip, _, _ in items} & set(model.classes))
     metrics = {
         "clips": float(len(items)),
         **fad.score(real, embedded, config.bootstrap, name).as_metrics("fad"),
@@ -129,17 +129,16 @@ def compare(
     """
     model = tagger.load(folders.kit)
     heard = real_clips(folders.codec, folders.tokens, folders.splits, REAL_S)
-    real = np.concatenate([tagger.embeddings(model, wav, rate) for _, wav, rate in heard])
+    real = np.concatenate([tagger.embeddings(model, wav, rate) for wav, rate in heard])
     mine, theirs = clips.read(samples), clips.read(against)
     embedded = [[tagger.embeddings(model, wav, rate) for _, wav, rate in items] for items in (mine, theirs)]
-    metrics, judged = of_clips(mine, embedded[0], real, model, config, key)
-    other, _ = of_clips(theirs, embedded[1], real, model, config, key)
+    asked = sorted({clip.sub_genre for clip, _, _ in mine} & set(model.classes))
+    metrics, judged = of_clips(mine, embedded[0], real, model, asked, config, key)
+    other, _ = of_clips(theirs, embedded[1], real, model, asked, config, key)
     change = fad.change(real, embedded[0], embedded[1], config.bootstrap, key)
-    names = sorted({clip.sub_genre for clip, _, _ in mine} & set(model.classes))
-    sounds = [(wav, rate) for _, wav, rate in heard]
-    beside = {"real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in sounds])), 4)}
-    if names:
-        found = genre.summarise(model, sounds, names, config.bootstrap, f"{key}/real")
+    beside = {"real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in heard])), 4)}
+    if asked:
+        found = genre.summarise(model, heard, asked, config.bootstrap, f"{key}/real")
         beside["real_genre_probability"] = found["genre_probability"]
     return {
         **metrics,

@@ -80,12 +80,10 @@ def _table(path: Path, extra: tuple[str, ...] = ()) -> dict[str, dict[str, str]]
             raise UserError(f"{path}: unknown column {column!r}; known are {', '.join(sorted(known))}")
     table = {}
     for row in rows:
-        if None in row:
-            name = row.get("file_path") or row.get("filename")
-            raise UserError(f"{path}: the row of {name} has more cells than the header; quote text that holds commas")
-        if "license" in row:
-            row["licence"] = row.get("licence") or row.pop("license")
         name = (row.get("file_path") or row.get("filename") or "").strip().removeprefix("./")
+        if None in row:
+            raise UserError(f"{path}: the row of {name} has more cells than the header; quote text that holds commas")
+        row["licence"] = row.get("licence") or row.pop("license", "")
         if not name:
             raise UserError(f"{path}: each row needs a file_path, relative to the folder")
         table[name] = row

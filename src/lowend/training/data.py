@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,12 @@ class Batch:
     track_ids: list[str]
 
 
+@lru_cache(maxsize=4)
+def _order(name: str, kind: str, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order of an epoch's visits, drawn once an epoch rather than once a sequence."""
+    return rng(name, kind, epoch).permutation(count)
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """Batches as a pure function of the step, so that resuming needs no sampler state.
@@ -113,7 +120,7 @@ class Sampler:
 
     def _visit(self, rows: Sequence[Tokens], n: int, kind: str) -> Tokens:
         epoch, place = divmod(n, len(rows))
-        return rows[int(rng(self.name, kind, epoch).permutation(len(rows))[place])]
+        return rows[int(_order(self.name, kind, epoch, len(rows))[place])]
 
     def _drop_words(self, text: str, draw: np.random.Generator) -> str | None:
         kept = [word for word in text.split(" ") if draw.random() >= self.word_dropout]
