@@ -53,15 +53,15 @@ def agreement(tracks: list[Track], found: list[Analysis]) -> dict[str, float]:
     """Share of tracks with a known tempo (within 4 %, octaves allowed) or key that analysis found too."""
     pairs = list(zip(tracks, found, strict=True))
     tempo = [f.bpm and analysis.tempo_error(f.bpm, t.bpm) < 0.04 for t, f in pairs if t.bpm]
-    distances = [analysis.key_distance(analysis.key_name(t.key), f.key) for t, f in pairs if t.key]
-    keys = [d for d in distances if d is not None]
+    known = [(analysis.key_name(t.key), f.key) for t, f in pairs if t.key]
+    keys = [(a == b, d) for a, b in known if (d := analysis.key_distance(a, b)) is not None]
     return {
         "tracks": len(tracks),
         "tempo_known": len(tempo),
         "tempo_agrees": round(float(np.mean([bool(x) for x in tempo])), 4) if tempo else 0.0,
         "key_known": len(keys),
-        "key_agrees": round(float(np.mean([d == 0 for d in keys])), 4) if keys else 0.0,
-        "key_within_a_fifth": round(float(np.mean([d <= 1 for d in keys])), 4) if keys else 0.0,
+        "key_agrees": round(float(np.mean([same for same, _ in keys])), 4) if keys else 0.0,
+        "key_within_a_fifth": round(float(np.mean([d <= 1 for _, d in keys])), 4) if keys else 0.0,
     }
 
 

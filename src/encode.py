@@ -38,10 +38,9 @@ def main() -> None:
         raise UserError(f"params.yaml: `encode.views.{args.genre}` is missing; list the views to tokenise")
     views = tuple(config.views[args.genre])
     split = {t.id for side in SIDES for t in read_tracks(args.splits / f"{side}.csv")}
-    here = sorted(t.id for t in read_tracks(args.audio / "tracks.csv") if t.id in split)
     scratch = cache.scratch("encode", cache.files(args.codec), views, cache.code(codecs, tokens))
-    audio = {t: cache.digest(*shards.read_track(args.audio, t).values()) for t in here}
-    jobs = [tokens.Job(t, args.audio, args.codec, views, scratch / audio[t]) for t in here]
+    audio = {t: cache.digest(*files.values()) for t, files in shards.read_tracks(args.audio) if t in split}
+    jobs = [tokens.Job(t, args.audio, args.codec, views, scratch / audio[t]) for t in sorted(audio)]
     shutil.rmtree(args.out, ignore_errors=True)
     shards.write(args.out, parallel_map(tokens.encode_track, jobs, "encoding"))
 

@@ -17,7 +17,7 @@ from lowend.errors import UserError, script
 from lowend.metrics import evaluation
 from lowend.tracks import write_csv, write_json
 
-CLIP_COLUMNS = ("bpm", "key", "tempo_error", "key_distance", "low_share", "is_silent")
+CLIP_COLUMNS = ("bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent")
 
 
 def main() -> None:

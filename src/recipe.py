@@ -23,14 +23,16 @@ def overlay(params: MutableMapping[str, Any], changes: MutableMapping[str, Any],
     """Set every leaf of `changes` in `params`, in place; returns `key: old -> new` of what changed.
 
     Raises:
-        UserError: a key is not in `params`.
+        UserError: a key is not in `params`, or is a section on one side only.
     """
     changed = []
     for key, value in changes.items():
         name = f"{where}{key}"
         if key not in params:
             raise UserError(f"recipe: `{name}` is not in params.yaml")
-        if isinstance(value, MutableMapping) and isinstance(params[key], MutableMapping):
+        if isinstance(value, MutableMapping) != isinstance(params[key], MutableMapping):
+            raise UserError(f"recipe: `{name}` is a section in params.yaml or in the recipe, but not in both")
+        if isinstance(value, MutableMapping):
             changed += overlay(params[key], value, f"{name}.")
         elif params[key] != value:
             changed.append(f"{name}: {params[key]} -> {value}")

@@ -66,6 +66,16 @@ def test_an_unknown_recipe_names_the_known_ones(run) -> None:  # type: ignore[no
         run("huge")
 
 
+@pytest.mark.parametrize(("text", "name"), [("train: 90\n", "train"), ("lr: {peak: 1.0}\n", "lr")])
+def test_a_section_stays_a_section(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, name: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    monkeypatch.setattr(recipe, "RECIPES", tmp_path)
+    with pytest.raises(UserError, match=f"`{name}` is a section in params.yaml or in the recipe, but not in both"):
+        run("mine")
+
+
 def test_a_half_wrong_recipe_writes_nothing(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "mine.yaml").write_text("train: {steps: 1, step: 2}\n")
     monkeypatch.setattr(recipe, "RECIPES", tmp_path)

@@ -39,7 +39,7 @@ def metrics() -> dict[str, float]:
 
 
 class Found:
-    bpm, key, tempo_error, key_distance, low_share, is_silent = 140.0, "F minor", 0.0, 0, 0.4, False
+    bpm, key, low_share, is_silent = 140.0, "F minor", 0.4, False
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def page_file(tmp_path: Path) -> Path:
         tone = np.sin(2 * np.pi * (60 + 500 * n) * np.arange(2 * RATE) / RATE).astype(np.float32)[None] * 0.5
         clips.write(tmp_path / name, prompts, [1, 2], [tone, tone], RATE)
     write_json(tmp_path / "metrics.json", metrics())
-    columns = ("bpm", "key", "tempo_error", "key_distance", "low_share", "is_silent")
+    columns = ("bpm", "key", "low_share", "is_silent")
     write_csv(tmp_path / "clips.csv", [Found, Found], columns)
     curves = tmp_path / "curves" / "plots" / "metrics"
     curves.mkdir(parents=True)

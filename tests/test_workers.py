@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lowend import workers
+from lowend.errors import UserError
 
 
 def square(n: int) -> int:
@@ -51,5 +52,5 @@ def test_the_environment_decides_how_many(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "1.5", " "])
 def test_a_wrong_number_of_workers_is_refused(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
     monkeypatch.setenv("LOWEND_WORKERS", asked)
-    with pytest.raises(ValueError, match=f"LOWEND_WORKERS must be a positive whole number, got '{asked}'"):
+    with pytest.raises(UserError, match=f"LOWEND_WORKERS must be a positive whole number, got '{asked}'"):
         workers.worker_count()

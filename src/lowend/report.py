@@ -156,7 +156,7 @@ def page(
             {
                 "name": name,
                 "picture": data_uri("image/png", spectrogram_png(wav, rate)),
-                "audio": data_uri("audio/flac", flac_bytes(wav, rate)),
+                "audio": data_uri("audio/flac", flac_bytes(wav, rate, bits=16)),
             }
             for name, (_, wav, rate) in ((other, theirs), (key, mine))
         ]

@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 SHARDS = 16
@@ -76,6 +77,12 @@ def _member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     file = tar.extractfile(info)
     assert file is not None, f"{info.name} is not a regular file"
     return Member(track_id, name, file.read())
+
+
+def read_tracks(folder: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Every track with its members by name, one track in memory at a time: `write` keeps them together."""
+    for track_id, members in groupby(read(folder), key=lambda m: m.id):
+        yield track_id, {m.name: m.data for m in members}
 
 
 def read_track(folder: Path, track_id: str) -> dict[str, bytes]:

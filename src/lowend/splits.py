@@ -1,8 +1,9 @@
 """A stable split of whole clusters, and the licence gate.
 
-Within each sub-genre, clusters are ordered by a hash of their name and fill the quotas of test and
-valid; the rest is train. One more track moves few clusters, but not always just one: a new cluster can
-take another's place in test and in valid, and a quota can round up.
+Within each sub-genre, clusters are ordered by a hash of their name. Test fills its quota from one end
+of that order, valid from the other, and train is what lies between. So one more track moves at most
+one cluster of each sub-genre across the border of test and one across that of valid, as long as
+clusters are single tracks; a large cluster can take the place of several small ones.
 """
 
 from __future__ import annotations
@@ -79,10 +80,9 @@ def assign(tracks: Sequence[Track], members: Mapping[str, Member], config: Split
 def _fill(sizes: Mapping[str, Mapping[str, int]], config: SplitConfig) -> dict[str, str]:
     """Sides of clusters, from {sub-genre: {cluster: tracks}}.
 
-    In the order of their hashes, test and then valid are filled. A cluster joins a side when that
-    brings the side closer to its quota than leaving it out would. What a sub-genre lacks or has too
-    much of is carried to the next one, so that many small sub-genres still fill the split; a side
-    whose whole quota is below one track gets one.
+    A cluster joins a side when that brings the side closer to its quota than leaving it out would.
+    What a sub-genre lacks or has too much of is carried to the next one, so that many small
+    sub-genres still fill the split; a side whose whole quota is below one track gets one.
     """
     sides = {cluster: "train" for clusters in sizes.values() for cluster in clusters}
     total = sum(sum(clusters.values()) for clusters in sizes.values())
@@ -91,7 +91,8 @@ def _fill(sizes: Mapping[str, Mapping[str, int]], config: SplitConfig) -> dict[s
         for clusters in sizes.values():
             quota = share * sum(clusters.values()) + carry
             filled = 0
-            for cluster in sorted((c for c in clusters if sides[c] == "train"), key=place):
+            free = [c for c in clusters if sides[c] == "train"]
+            for cluster in sorted(free, key=place, reverse=side == "valid"):
                 if abs(filled + clusters[cluster] - quota) < abs(filled - quota):
                     sides[cluster] = side
                     filled += clusters[cluster]

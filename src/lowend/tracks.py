@@ -13,6 +13,26 @@ from typing import Any, TextIO
 
 from lowend.errors import UserError
 
+Section = dict[str, float | str]
+"""{name, start, end}, in seconds."""
+
+
+def parse_sections(text: str) -> list[Section]:
+    """The sections of a `structure` cell: JSON like [{"name": "drop", "start": 30.0, "end": 45.5}].
+
+    Raises:
+        ValueError: the text is something else, or a section does not end after it starts.
+    """
+    found = json.loads(text) if text else []
+    if not isinstance(found, list):
+        raise ValueError("not a list")
+    for section in found:
+        if not isinstance(section, dict) or not isinstance(section.get("name"), str):
+            raise ValueError(f"{section!r} is no section with a name")
+        if not 0 <= float(section.get("start", -1)) < float(section.get("end", -1)):
+            raise ValueError(f"{section!r} does not end after it starts")
+    return found
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -41,9 +61,9 @@ class Track:
     tier: int = 3
 
     @property
-    def sections(self) -> list[dict[str, float | str]]:
-        """Timed sections [{name, start, end}] in seconds, empty where the structure is unknown."""
-        return json.loads(self.structure) if self.structure else []
+    def sections(self) -> list[Section]:
+        """Timed sections, empty where the structure is unknown."""
+        return parse_sections(self.structure)
 
 
 COLUMNS = tuple(f.name for f in dataclasses.fields(Track))

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from lowend.errors import UserError
+
 THREADS = 1
 """Compute threads of every process. Part of the result's last digits, hence a constant:
 two OpenMP threads on two busy cores are also three times slower than one."""
@@ -35,13 +37,13 @@ def worker_count() -> int:
     """Processes to use: `LOWEND_WORKERS`, or the cores that this process may run on.
 
     Raises:
-        ValueError: LOWEND_WORKERS is not a positive whole number.
+        UserError: LOWEND_WORKERS is not a positive whole number.
     """
     asked = os.environ.get("LOWEND_WORKERS", "")
     if not asked:
         return len(os.sched_getaffinity(0))
     if not asked.isdigit() or int(asked) < 1:
-        raise ValueError(f"LOWEND_WORKERS must be a positive whole number, got {asked!r}")
+        raise UserError(f"LOWEND_WORKERS must be a positive whole number, got {asked!r}")
     return int(asked)
 
 

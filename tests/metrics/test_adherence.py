@@ -31,6 +31,7 @@ def asked(bpm: float | None = 140.0, key: str = "Fm") -> Clip:
     [
         (140.0, "F minor", 1, 1, 1),
         (70.0, "C minor", 1, 0, 1),
+        (140.0, "Ab major", 1, 0, 1),
         (280.0, "F# minor", 1, 0, 0),
         (145.5, "Bb minor", 1, 0, 1),
         (146.0, "F minor", 0, 1, 1),
@@ -51,9 +52,13 @@ def test_right_is_within_four_percent_and_the_same_key(
     assert found.bpm == bpm and not found.is_silent
 
 
-def test_what_was_not_asked_for_has_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = judged(monkeypatch, 140.0, "F minor", asked(None, ""))
-    assert found.tempo_error is None and found.key_distance is None
+def test_what_was_not_asked_for_is_neither_right_nor_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = judged(monkeypatch, 140.0, "F minor", asked(None, ""))
+    assert (free.tempo_error, free.tempo_right, free.key_distance, free.key_right) == (None, None, None, None)
+    assert not {"tempo_right", "key_right", "key_within_a_fifth"} & set(adherence.summarise([free], 20, "x"))
+    bound = judged(monkeypatch, 140.0, "F minor", asked())
+    both = adherence.summarise([free, bound], 20, "x")
+    assert (both["tempo_right"], both["key_right"], both["key_within_a_fifth"]) == (1.0, 1.0, 1.0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -73,7 +78,7 @@ def test_silence_is_not_analysed(monkeypatch: pytest.MonkeyPatch, level: float) 
 
     monkeypatch.setattr(analysis, "backend", never)
     found = adherence.judge(asked(), np.full((1, RATE), level, np.float32), RATE, "ear")
-    assert found == adherence.Adherence(None, "", None, None, 0.0, True)
+    assert found == adherence.Adherence(None, "", None, False, None, False, 0.0, True)
 
 
 def test_an_unknown_backend_is_one_sentence() -> None:

@@ -67,7 +67,7 @@ def test_low_share_follows_the_spectrum() -> None:
 def test_silence_is_counted_and_wrong_not_dropped() -> None:
     found = adherence.judge(clip(), np.zeros((1, 2 * RATE), np.float32), RATE, "librosa")
     assert found.is_silent
-    right = adherence.Adherence(140.0, "F minor", 0.0, 0, 0.5, False)
+    right = adherence.Adherence(140.0, "F minor", 0.0, True, 0, True, 0.5, False)
     summary = adherence.summarise([found, right], 100, "x")
     assert summary["silent_clips"] == 1 and summary["tempo_right"] == 0.5 and summary["key_right"] == 0.5
 

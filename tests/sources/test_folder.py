@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import media
@@ -137,6 +138,19 @@ def test_broken_files_are_set_aside_by_name(tmp_path: Path) -> None:
     assert set(reasons) == {"cut.mp3"} and {r.stage for r in found.rejected} == {"download"}
 
 
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_match_however_they_are_stored(tmp_path: Path, on_disk: str, in_table: str) -> None:
+    """macOS stores `é` as two code points, a table typed elsewhere holds one."""
+    for n, name in enumerate(("café.flac", "été.flac")):
+        encode(tmp_path / "music" / unicodedata.normalize(on_disk, name), 220 + n)
+    kept, left_out = (unicodedata.normalize(in_table, name) for name in ("café.flac", "été.flac"))
+    (tmp_path / "music/metadata.csv").write_text(f"file_path,title\n{kept},Mine\n")
+    (tmp_path / "music/exclude.csv").write_text(f"file_path\n{left_out}\n")
+    found = fetch(tmp_path / "music", tmp_path / "out")
+    assert [(t.file_path, t.title) for t in found.tracks] == [("café.flac", "Mine")]
+    assert [r.reason for r in found.rejected] == ["exclude.csv: no reason given"]
+
+
 def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
     encode(tmp_path / "music/a.flac", 220)
     (tmp_path / "music/b.flac").write_text("broken")
@@ -154,8 +168,23 @@ def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
         ("file_path,title\na.flac,One, two\n", "metadata.csv"),
         ("file_path,bpm\na.flac,nan\n", "bpm of a.flac must be a number, got 'nan'"),
         ("file_path;title\na.flac;One\n", "unknown column 'file_path;title'"),
+        ("file_path,structure\na.flac,drop at 30 s\n", "structure of a.flac .* must be JSON like"),
+        ('file_path,structure\na.flac,"{""name"": ""drop""}"\n', "structure of a.flac .not a list."),
+        ('file_path,structure\na.flac,"[{""name"": ""drop"", ""start"": 9, ""end"": 3}]"\n', "does not end after"),
+        ('file_path,structure\na.flac,"[{""start"": 1, ""end"": 3}]"\n', "no section with a name"),
+        ('file_path,structure\na.flac,"[{""name"": ""drop"", ""start"": null, ""end"": 3}]"\n', "structure of a.flac"),
     ],
-    ids=["comma in a later row", "comma in the first row", "no number", "semicolons"],
+    ids=[
+        "comma in a later row",
+        "comma in the first row",
+        "no number",
+        "semicolons",
+        "no JSON",
+        "no list",
+        "backwards",
+        "no name",
+        "no start",
+    ],  # fmt: skip
 )
 def test_a_slip_in_the_table_is_one_sentence(tmp_path: Path, table: str, message: str) -> None:
     for n, name in enumerate(("a.flac", "b.flac")):

@@ -109,6 +109,21 @@ def test_only_the_tables_tracks_at_the_right_view_and_length_are_read(tmp_path: 
         data.load(tmp_path / "tokens", tmp_path / "train.csv", "bass", TEMPLATE, 50)
 
 
+def test_a_held_out_side_without_the_view_is_measured_on_its_mix(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    views = {"a": ("drops-0.npy", "mix.npy"), "b": ("mix.npy",)}
+    members = [[Member(i, name, npy(60)) for name in names] for i, names in views.items()]
+    shards.write(tmp_path / "tokens" / "x", members)
+    found = {}
+    for track_id in views:
+        write_tracks(tmp_path / "test.csv", [Track(track_id, "y", caption="riddim")])
+        rows, view = data.load_held_out(tmp_path / "tokens", tmp_path / "test.csv", "drops", TEMPLATE, 50)
+        found[track_id] = ([row.text for row in rows], view)
+    assert found == {"a": (["drop, riddim"], "drops"), "b": (["riddim"], "mix")}
+    assert "no track has the view 'drops'" in caplog.text and "measuring on the mix instead" in caplog.text
+
+
 def test_the_licence_gate_holds_right_before_training() -> None:
     tracks = [Track("a", "ok.wav", tier=1), Track("b", "b.wav", licence="GPL", tier=2), Track("c", "c.wav")]
     data.check_licences(tracks, 3)

@@ -76,8 +76,8 @@ def set_channels(wav: Wave, channels: int) -> Wave:
     return wav.mean(0, keepdims=True) if channels == 1 else np.repeat(wav, 2, axis=0)
 
 
-def flac_bytes(wav: Wave, rate: int) -> bytes:
-    """24-bit FLAC of [C, S].
+def flac_bytes(wav: Wave, rate: int, bits: int = 24) -> bytes:
+    """FLAC of [C, S], of 16 or 24 bits a sample.
 
     Raises:
         ValueError: a sample lies outside -1..1, where FLAC has no headroom.
@@ -86,7 +86,7 @@ def flac_bytes(wav: Wave, rate: int) -> bytes:
     if not peak <= 1.0:
         raise ValueError(f"peak {peak:.3f} would clip in FLAC: lower the gain first")
     file = io.BytesIO()
-    sf.write(file, wav.T, rate, format="FLAC", subtype="PCM_24")
+    sf.write(file, wav.T, rate, format="FLAC", subtype=f"PCM_{bits}")
     return file.getvalue()
 
 

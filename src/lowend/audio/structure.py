@@ -6,11 +6,10 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from lowend.audio.io import Wave
+from lowend.tracks import Section
 
 _HOP_S = 0.5
 _SMOOTH_HOPS = 4
-
-Section = dict[str, float | str]
 
 
 def find_drops(mix: Wave, rate: int, min_s: float) -> list[Section]:

@@ -18,12 +18,19 @@ TEMPO_TOLERANCE = 0.04  # as in the Accuracy-2 of tempo estimation (Gouyon et al
 
 @dataclass(frozen=True, slots=True)
 class Adherence:
-    """One clip: relative tempo error up to octaves, steps on the circle of fifths, share of 20-200 Hz."""
+    """One clip: what was heard, and whether it is what the prompt asked for.
+
+    `tempo_error` is relative, up to octaves; `key_distance` counts steps on the circle of fifths, a
+    key and its relative being equal; both are None where nothing was asked for or nothing was heard.
+    `tempo_right` and `key_right` are None only where the prompt asks for none.
+    """
 
     bpm: float | None
     key: str
     tempo_error: float | None
+    tempo_right: bool | None
     key_distance: int | None
+    key_right: bool | None
     low_share: float
     is_silent: bool
 
@@ -37,34 +44,37 @@ def low_share(wav: Wave, rate: int) -> float:
 
 def judge(clip: Clip, wav: Wave, rate: int, backend: str) -> Adherence:
     """Analyse one clip against its prompt."""
-    if float(np.abs(wav).max()) < 1e-3:
-        return Adherence(None, "", None, None, 0.0, True)
-    found = analysis.backend(backend)(wav, rate)
-    error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     asked = analysis.key_name(clip.key)
+    is_silent = float(np.abs(wav).max()) < 1e-3
+    found = analysis.Analysis(None, 0.0, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
+    error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     return Adherence(
         found.bpm,
         found.key,
         error,
+        (error is not None and error < TEMPO_TOLERANCE) if clip.bpm else None,
         analysis.key_distance(asked, found.key) if asked else None,
-        low_share(wav, rate),
-        False,
+        found.key == asked if asked else None,
+        0.0 if is_silent else low_share(wav, rate),
+        is_silent,
     )
 
 
 def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str, float]:
     """Shares with intervals: tempo right (within 4 %, octaves allowed), key right, key within a fifth.
 
-    A clip without a beat or a key counts as wrong; silent clips are counted.
+    Over the clips whose prompt asks for a tempo or a key; where none does, the share is left out. A
+    clip without a beat or a key counts as wrong; silent clips are counted.
     """
-    tempo = [float(c.tempo_error is not None and c.tempo_error < TEMPO_TOLERANCE) for c in clips]
-    exact = [float(c.key_distance == 0) for c in clips]
-    near = [float(c.key_distance is not None and c.key_distance <= 1) for c in clips]
-    low = [c.low_share for c in clips]
-    return {
-        "silent_clips": float(sum(c.is_silent for c in clips)),
-        **mean(tempo, resamples, f"{name}/tempo").as_metrics("tempo_right"),
-        **mean(exact, resamples, f"{name}/key").as_metrics("key_right"),
-        **mean(near, resamples, f"{name}/fifth").as_metrics("key_within_a_fifth"),
-        **mean(low, resamples, f"{name}/low").as_metrics("low_share"),
+    keyed = [c for c in clips if c.key_right is not None]
+    shares = {
+        "tempo_right": [float(c.tempo_right) for c in clips if c.tempo_right is not None],
+        "key_right": [float(bool(c.key_right)) for c in keyed],
+        "key_within_a_fifth": [float(c.key_distance is not None and c.key_distance <= 1) for c in keyed],
+        "low_share": [c.low_share for c in clips],
     }
+    found = {"silent_clips": float(sum(c.is_silent for c in clips))}
+    for metric, values in shares.items():
+        if values:
+            found |= mean(values, resamples, f"{name}/{metric}").as_metrics(metric)
+    return found

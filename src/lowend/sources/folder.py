@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lowend.audio.inspect import Inspected, inspect
 from lowend.audio.io import EXTENSIONS
 from lowend.errors import UserError
 from lowend.sources import Fetched
-from lowend.tracks import COLUMNS, Rejected, Track, number, read_csv
+from lowend.tracks import COLUMNS, Rejected, Track, number, parse_sections, read_csv
 from lowend.workers import parallel_map
 
 _TAGS = {
@@ -37,14 +38,14 @@ def fetch(settings: Mapping[str, Any], path: Path, out: Path, seed: int) -> Fetc
     """Copy the usable files of `path` to `out/audio/<id><extension>` and describe them.
 
     Raises:
-        UserError: the folder does not exist, or one of its tables has an unknown column.
+        UserError: the folder does not exist, or a table has an unknown column or a cell that means nothing.
     """
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; set `path` of the source in params.yaml")
     said = _table(path / "metadata.csv")
     excluded = _table(path / "exclude.csv", extra=("reason",))
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in EXTENSIONS)
-    names = [p.relative_to(path).as_posix() for p in files]
+    names = [_composed(p.relative_to(path).as_posix()) for p in files]
     rejected = [
         Rejected(name, "download", f"{table}: no such audio file")
         for table, rows in (("metadata.csv", said), ("exclude.csv", excluded))
@@ -70,6 +71,11 @@ def fetch(settings: Mapping[str, Any], path: Path, out: Path, seed: int) -> Fetc
     return Fetched(list(tracks.values()), rejected)
 
 
+def _composed(name: str) -> str:
+    """One spelling of a name: some file systems store `é` as two code points, tables hold one."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _table(path: Path, extra: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     if not path.exists():
         return {}
@@ -80,12 +86,19 @@ def _table(path: Path, extra: tuple[str, ...] = ()) -> dict[str, dict[str, str]]
             raise UserError(f"{path}: unknown column {column!r}; known are {', '.join(sorted(known))}")
     table = {}
     for row in rows:
-        name = (row.get("file_path") or row.get("filename") or "").strip().removeprefix("./")
+        name = _composed((row.get("file_path") or row.get("filename") or "").strip().removeprefix("./"))
         if None in row:
             raise UserError(f"{path}: the row of {name} has more cells than the header; quote text that holds commas")
         row["licence"] = row.get("licence") or row.pop("license", "")
         if not name:
             raise UserError(f"{path}: each row needs a file_path, relative to the folder")
+        try:
+            parse_sections(row.get("structure") or "")
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"{path}: structure of {name} ({error}) must be JSON like "
+                '[{"name": "drop", "start": 30.0, "end": 45.5}], in seconds'
+            ) from None
         table[name] = row
     return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,6 +54,20 @@ def load(tokens: Path, table: Path, view: str, template: captions.Template, min_
             f"add tracks, or add {view!r} to encode.views in params.yaml"
         )
     return [found[key] for key in sorted(found)]
+
+
+def load_held_out(
+    tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int
+) -> tuple[list[Tokens], str]:
+    """Sequences of a held-out side, and the view that they are of: `mix` where no track holds `view`.
+
+    A few held-out tracks may well hold no drop; the mix then says what the stage did to the genre.
+    """
+    try:
+        return load(tokens, table, view, template, min_frames), view
+    except UserError as missing:
+        logging.warning("%s; measuring on the mix instead", missing)
+        return load(tokens, table, "mix", template, min_frames), "mix"
 
 
 def check_licences(tracks: Sequence[Track], top_tier: int) -> None:

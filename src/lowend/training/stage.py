@@ -58,11 +58,12 @@ class Settings:
 
 def run(
     key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None]
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Train the stage, write its checkpoint, and return its summary metrics.
 
-    `ce_*` are in nats on the test split's own view: `ce_init` of the weights that the stage started
-    from, `ce` of its averaged weights, `ce_change` their paired difference (below zero is better).
+    `ce_*` are in nats on the test split's own view (`test_view`: the mix, where no test track holds
+    that view): `ce_init` of the weights that the stage started from, `ce` of its averaged weights,
+    `ce_change` their paired difference (below zero is better).
     """
     top_tier = licences.highest_tier(settings.licence)
     template = captions.load_template()
@@ -73,9 +74,6 @@ def run(
     frames = round(config.segment_s * musicgen.FRAME_RATE)
     view = settings.stage.view
 
-    def tokens(side: str) -> list[data.Tokens]:
-        return data.load(folders.tokens, folders.splits / f"{side}.csv", view, template, frames)
-
     own_tracks = read_tracks(folders.splits / "train.csv")
     tracks = {t.id: t for t in own_tracks}
     replay = []
@@ -84,7 +82,7 @@ def run(
         tracks |= {t.id: t for t in read_tracks(folders.replay_splits / "train.csv")}
     data.check_licences(list(tracks.values()), top_tier)
     sampler = data.Sampler(
-        own=tokens("train"),
+        own=data.load(folders.tokens, folders.splits / "train.csv", view, template, frames),
         replay=replay,
         replay_share=settings.stage.replay_share,
         batch_size=config.batch_size,
@@ -93,7 +91,10 @@ def run(
         word_dropout=config.word_dropout,
         name=f"{settings.seed}/{key}",
     )
-    valid, test = data.windows(tokens("valid"), frames), data.windows(tokens("test"), frames)
+    held_out, _ = data.load_held_out(folders.tokens, folders.splits / "valid.csv", view, template, frames)
+    valid = data.windows(held_out, frames)
+    held_out, test_view = data.load_held_out(folders.tokens, folders.splits / "test.csv", view, template, frames)
+    test = data.windows(held_out, frames)
 
     lm = musicgen.load(folders.init, codec.device())
     before = cross_entropy.by_track(lm, test, config.batch_size)
@@ -127,6 +128,8 @@ def run(
         "best_step": result.best_step,
         "last_step": result.last_step,
         "train_sequences": len(sampler.own),
+        "test_tracks": len({row.track_id for row in test}),
+        "test_view": test_view,
         "ce_init": round(cross_entropy.total(before), 4),
         **cross_entropy.estimates(after, BOOTSTRAP, key),
         **change.as_metrics("ce_change"),
