@@ -59,8 +59,8 @@ lock:
 # Every stage is one thread, so two run at a time; the last `dvc repro` runs what is left or failed.
 kit: setup
 	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; }
-	cd starter/build && { dvc repro separator tagger & dvc repro codec; wait; }
-	cd starter/build && { dvc repro decoder & dvc repro musicgen; wait; }
+	cd starter/build && { dvc repro -s separator tagger & dvc repro -s codec; wait; }
+	cd starter/build && { dvc repro -s decoder & dvc repro -s tokens musicgen; wait; }
 	cd starter/build && dvc repro
 	rm -rf starter/kit && cp -r starter/build/kit starter/kit
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
+from lowend import cache
 from lowend.sources import synth
 from lowend.workers import set_threads
 
@@ -59,6 +60,7 @@ class Pool:
         return self.songs
 
 
+@lru_cache(maxsize=1)
 def load_codec(path: Path) -> tuple[torch.nn.Module, str]:
     """A codec that codec.py or decoder.py wrote, in evaluation mode, and its `xp.cfg`."""
     from audiocraft.models import builders
@@ -91,9 +93,11 @@ def run(
     loss_at: Callable[[int], torch.Tensor],
     validate: Callable[[], str],
     validate_every: int,
+    inputs: Sequence[Path] = (),
 ) -> None:
-    """The training loop of all four models; continues from scratch/<name>.pt when it is there."""
-    scratch = Path(os.environ.get("LOWEND_SCRATCH", HERE / "scratch")) / f"{name}.pt"
+    """The training loop of all models; the same parameters, code and inputs continue where they were."""
+    read = cache.files(*sorted(HERE.glob("*.py")), HERE.parents[1] / "src/lowend/sources", *inputs)
+    scratch = cache.scratch(name, params(name), read).with_suffix(".pt")
     scratch.parent.mkdir(parents=True, exist_ok=True)
     start = 0
     if scratch.exists():

@@ -61,7 +61,9 @@ def main() -> None:
 
     print(validate(), flush=True)
     optimizer = torch.optim.Adam(model.decoder.parameters(), p["lr"], betas=(0.8, 0.99))
-    common.run("decoder", p["steps"], {"decoder": model.decoder}, optimizer, p["lr"], loss_at, validate, 200)
+    common.run(
+        "decoder", p["steps"], {"decoder": model.decoder}, optimizer, p["lr"], loss_at, validate, 200, [given.codec]
+    )
     torch.save({"best_state": model.state_dict(), "xp.cfg": config}, given.out)
     given.out.with_suffix(".txt").write_text(validate() + "\n")
 

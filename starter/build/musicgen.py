@@ -128,7 +128,7 @@ def main() -> None:
 
     groups = [{"params": list(lm.parameters())}, {"params": list(t5.parameters())}]
     optimizer = torch.optim.AdamW(groups, p["lr"], betas=(0.9, 0.95), weight_decay=0.05)
-    common.run("musicgen", p["steps"], {"lm": lm, "t5": t5}, optimizer, p["lr"], loss_at, validate, 200)
+    common.run("musicgen", p["steps"], {"lm": lm, "t5": t5}, optimizer, p["lr"], loss_at, validate, 200, [given.tokens])
     t5.save_pretrained(given.out / "t5")
     torch.save({"best_state": lm.state_dict(), "xp.cfg": OmegaConf.to_yaml(cfg)}, given.out / "lm.pt")
     (given.out / "musicgen.txt").write_text(validate() + "\n")

@@ -16,6 +16,7 @@ from torch import Tensor
 import common
 from lowend.audio.io import resample
 from lowend.models import tagger
+from lowend.sources.synth import SAMPLE_RATE
 
 
 def main() -> None:
@@ -26,23 +27,15 @@ def main() -> None:
     torch.manual_seed(p["seed"])
     pool = common.Pool(p["seed"], p["pool"], p["fresh_every"], 12.0, channels=1)
     model = tagger.Tagger(pool.names).train()
-    size = int(tagger.WINDOW_S * tagger.SAMPLE_RATE)
-    ready: dict[int, np.ndarray] = {}
-
-    def mix(song: tuple[np.ndarray, dict]) -> np.ndarray:
-        """The mix at 16 kHz, resampled once a song."""
-        key = id(song[0])
-        if key not in ready:
-            ready[key] = resample(song[0].astype(np.float32).sum(0), 32_000, tagger.SAMPLE_RATE)[0]
-        return ready[key]
+    size = int(tagger.WINDOW_S * SAMPLE_RATE)
 
     def batch(songs: list, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
         chosen = [songs[rng.integers(len(songs))] for _ in range(count)]
         waves = []
-        for song in chosen:
-            wav = mix(song)
-            start = rng.integers(len(wav) - size)
-            waves.append(wav[start : start + size] * 10 ** (rng.uniform(-12, 3) / 20))
+        for stems, _ in chosen:
+            start = rng.integers(stems.shape[2] - size)
+            wav = resample(stems[:, :, start : start + size].astype(np.float32).sum(0), SAMPLE_RATE, tagger.SAMPLE_RATE)
+            waves.append(wav[0] * 10 ** (rng.uniform(-12, 3) / 20))
         labels = [pool.names.index(song[1]["sub_genre"]) for song in chosen]
         return torch.tensor(np.stack(waves), dtype=torch.float32), torch.tensor(labels)
 

@@ -7,7 +7,7 @@ Each song gives its mix and, one time in three, one view of its stems, with the 
 from __future__ import annotations
 
 import argparse
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,6 @@ from lowend.models import codec as codecs
 from lowend.sources import synth
 from lowend.tracks import Track
 from lowend.workers import parallel_map
-
-
-@lru_cache(maxsize=1)
-def load(path: Path) -> torch.nn.Module:
-    """One codec per worker process."""
-    return common.load_codec(path)[0]
 
 
 def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, str]]:
@@ -46,7 +40,7 @@ def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, str]]:
     for view in wanted:
         wav = views[view] * np.float32(gain)
         if np.abs(wav).max() > 0.01:
-            found.append((codecs.encode(load(codec), wav), captions.for_view(text, view, template)))
+            found.append((codecs.encode(common.load_codec(codec)[0], wav), captions.for_view(text, view, template)))
     return found
 
 

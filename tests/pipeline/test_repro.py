@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import graph
-import numpy as np
 import pytest
-import soundfile as sf
+from tiny import add_sources, beat, reruns, run
 
 pytestmark = pytest.mark.pipeline
 TRAIN = {
@@ -24,56 +20,6 @@ TRAIN = {
 
 
 EVALUATIONS = {"hiphop-full", "dubstep-full", "joint-hiphop", "joint-dubstep"}
-
-
-def run(where: Path, *command: str, ok: bool = True) -> str:
-    """Run a command in the clone; returns stdout and stderr together."""
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LOWEND_OFFLINE": "1"}
-    env |= {"DVC_NO_ANALYTICS": "1", "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "LOWEND_SCRATCH": "scratch"}
-    env |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t", "PYTHONPATH": str(where / "src")}
-    done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
-    assert not ok or done.returncode == 0, output[-4000:]
-    assert ok or done.returncode != 0, output[-4000:]
-    return output
-
-
-@pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A clone of the working tree's tracked and new files, tiny params, run once from end to end."""
-    where = tmp_path_factory.mktemp("clone") / "lowend"
-    where.mkdir()
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=graph.ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (graph.ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock")):
-            (where / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(graph.ROOT / name, where / name)
-    run(where, "git", "init", "-q")
-    run(where, "python", "src/recipe.py", "tiny")
-    run(where, "git", "add", "-A")
-    run(where, "git", "commit", "-qm", "tiny")
-    run(where, "dvc", "repro", "--quiet")
-    run(where, "git", "add", "-A")
-    run(where, "git", "commit", "-qm", "run")
-    yield where
-
-
-def reruns(where: Path, *arguments: str) -> set[str]:
-    """Stages that would run, if what a changed stage makes changes too."""
-    output = run(where, "dvc", "repro", "--dry", "--force-downstream", *arguments)
-    return set(re.findall(r"Running stage '([^']+)'", output))
-
-
-@pytest.fixture
-def clone(repo: Path) -> Iterator[Path]:
-    """The finished run; what a test changes in files and outputs is put back."""
-    yield repo
-    run(repo, "git", "checkout", "-q", "--", ".")
-    run(repo, "git", "clean", "-qfd")
-    run(repo, "dvc", "checkout", "-q", "--force")
 
 
 def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
@@ -124,17 +70,11 @@ def test_a_stages_own_number_leaves_the_other_lane_alone(clone: Path) -> None:
     assert found == {"train@dubstep-drops", "train@dubstep-full"}
 
 
-def _folder_source(where: Path, key: str = "mine") -> Path:
+def _folder_source(where: Path) -> Path:
     tracks = where / "my tracks"
-    tracks.mkdir()
-    rate, rng = 32000, np.random.default_rng(0)
     for n in range(3):
-        beat = np.sin(2 * np.pi * 55 * np.arange(rate * 8) / rate) * (np.arange(rate * 8) % (rate // 2) < 6000)
-        sf.write(tracks / f"{n}.wav", (0.3 * beat + 0.02 * rng.standard_normal(rate * 8))[:, None], rate)
-    text = (where / "params.yaml").read_text()
-    entry = f"sources:\n  {key}:\n    kind: folder\n    genre: dubstep\n    path: my tracks\n"
-    text = re.sub(r"^sources:.*\n", entry, text, count=1, flags=re.M)
-    (where / "params.yaml").write_text(text)
+        beat(tracks / f"{n}.wav", n)
+    add_sources(where, "sources:\n  mine:\n    kind: folder\n    genre: dubstep\n    path: my tracks\n")
     return tracks
 
 

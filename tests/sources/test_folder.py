@@ -184,7 +184,7 @@ def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
         "backwards",
         "no name",
         "no start",
-    ],  # fmt: skip
+    ],
 )
 def test_a_slip_in_the_table_is_one_sentence(tmp_path: Path, table: str, message: str) -> None:
     for n, name in enumerate(("a.flac", "b.flac")):
