@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lowend import captions, params, shards
-from lowend.audio import analysis
+from lowend import cache, captions, params, shards
+from lowend.audio import analysis, io
 from lowend.audio.analysis import Analysis
 from lowend.audio.io import read_flac
 from lowend.errors import script
@@ -37,9 +38,15 @@ class Genre:
             raise ValueError(f"genres.*.bpm must be [low, high], got {list(self.bpm)}")
 
 
-def analyse(track_id: str, audio: Path, backend: str) -> Analysis:
-    wav, rate = read_flac(shards.read_track(audio, track_id)["mix.flac"])
-    return analysis.backend(backend)(wav, rate)
+def analyse(track_id: str, audio: Path, backend: str, scratch: Path) -> Analysis:
+    data = shards.read_track(audio, track_id)["mix.flac"]
+
+    def make() -> list[shards.Member]:
+        found = analysis.backend(backend)(*read_flac(data))
+        return [shards.Member(track_id, "json", shards.json_bytes(dataclasses.asdict(found)))]
+
+    (member,) = cache.members(scratch / cache.digest(data), track_id, make)
+    return Analysis(**json.loads(member.data))
 
 
 def describe(track: Track, found: Analysis, genre: Genre, template: captions.Template) -> Track:
@@ -80,7 +87,8 @@ def main() -> None:
     analysis.backend(config.analysis)
     template = captions.load_template(args.template)
     tracks = sorted(read_tracks(args.audio / "tracks.csv"), key=lambda t: t.id)
-    work = partial(analyse, audio=args.audio, backend=config.analysis)
+    scratch = cache.scratch("caption", config.analysis, cache.code(analysis, io))
+    work = partial(analyse, audio=args.audio, backend=config.analysis, scratch=scratch)
     found = list(parallel_map(work, [t.id for t in tracks], "analysing"))
     described = [describe(t, f, genre, template) for t, f in zip(tracks, found, strict=True)]
     write_tracks(args.out, described)

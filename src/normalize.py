@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lowend import params, shards
-from lowend.audio.loudness import Gain
-from lowend.audio.views import NormalizeConfig, normalize_track
+from lowend import cache, params, shards
+from lowend.audio import dynamics, io, loudness, mono, structure, views
 from lowend.errors import UserError, script
 from lowend.tracks import Rejected, Track, read_rejected, read_tracks, write_json, write_rejected, write_tracks
 from lowend.workers import parallel_map
@@ -29,16 +28,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for counts and loudness")
     args = parser.parse_args()
-    config = params.build(NormalizeConfig, params.load("normalize")["normalize"], "normalize")
+    config = params.build(views.NormalizeConfig, params.load("normalize")["normalize"], "normalize")
     tracks = sorted(read_tracks(args.stems / "tracks.csv"), key=lambda t: t.id)
     rejected = read_rejected(args.stems / "rejected.csv")
-    jobs = [(track, args.stems, config) for track in tracks]
+    scratch = cache.scratch("normalize", config, cache.code(dynamics, io, loudness, mono, structure, views))
+    jobs = [views.Job(track, args.stems, config, scratch) for track in tracks]
     shutil.rmtree(args.out, ignore_errors=True)
     kept: list[Track] = []
-    gains: list[Gain] = []
+    gains: list[loudness.Gain] = []
 
     def results() -> Iterator[list[shards.Member]]:
-        for track, made in zip(tracks, parallel_map(normalize_track, jobs, "normalizing"), strict=True):
+        for track, made in zip(tracks, parallel_map(views.normalize_track, jobs, "normalizing"), strict=True):
             if isinstance(made, str):
                 rejected.append(Rejected(track.file_path, "normalize", made))
                 logging.warning("set aside: %s: %s", track.file_path, made)

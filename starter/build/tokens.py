@@ -15,7 +15,7 @@ import torch
 
 import common
 from lowend import captions
-from lowend.audio.loudness import track_gain
+from lowend.audio.loudness import Target, track_gain
 from lowend.audio.views import build_views
 from lowend.models import codec as codecs
 from lowend.sources import synth
@@ -31,14 +31,14 @@ def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, str]]:
     song = synth.song(p["seed"], names[index % len(names)], index, p["seconds"])
     stems = {name: wave.mean(0, keepdims=True) for name, wave in song.stems.items()}
     views = build_views(stems, vocals=False)
-    gain = 10 ** (track_gain(views["mix"], views, synth.SAMPLE_RATE, -16.0, -1.5).gain_db / 20)
+    gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, Target(-16.0, -1.5, limiter=False, lra=0.0))
     text = captions.caption(Track(id="", file_path="", **{**song.info}), template)
     wanted = ["mix"]
     if rng.random() < 1 / 3:
         wanted.append(["drums", "bass", "bass_drums"][rng.integers(3)])
     found = []
     for view in wanted:
-        wav = views[view] * np.float32(gain)
+        wav = views[view] * np.float32(10 ** (gain.gain_db / 20))
         if np.abs(wav).max() > 0.01:
             found.append((codecs.encode(common.load_codec(codec)[0], wav), captions.for_view(text, view, template)))
     return found

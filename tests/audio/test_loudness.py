@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowend.audio.loudness import SAMPLE_CEILING, integrated_lufs, track_gain, true_peak_dbtp
+from lowend.audio.dynamics import loudness_range
+from lowend.audio.loudness import METERS_DIFFER_DB, SAMPLE_CEILING, Target, integrated_lufs, track_gain, true_peak_dbtp
 
 RATE = 48000
 MUSIC = np.random.default_rng(0).standard_normal((2, 3 * RATE)).astype(np.float32)
@@ -62,12 +63,12 @@ def test_silence_and_one_sample_have_a_peak_too() -> None:
     [(0.1, -40.0, -1.0, "target"), (0.1, -5.0, -1.0, "true peak"), (4.0, -16.0, 0.0, "view")],
 )
 def test_what_limits_the_gain_is_respected(view_peak: float, lufs: float, peak_dbtp: float, limit: str) -> None:
-    view = np.full((2, 9), view_peak, np.float32)
-    gain = track_gain(MUSIC, {"mix": MUSIC, "bass": view}, RATE, lufs, peak_dbtp)
-    after = MUSIC * 10 ** (gain.gain_db / 20)
+    view = np.full(MUSIC.shape, view_peak, np.float32)
+    gain, factor = track_gain(MUSIC, [MUSIC, view], RATE, Target(lufs, peak_dbtp, limiter=False, lra=0.0))
+    assert factor == pytest.approx(np.full(MUSIC.shape[1], 10 ** (gain.gain_db / 20)), rel=1e-5)
     reached = {
-        "target": integrated_lufs(after, RATE) - lufs,
-        "true peak": true_peak_dbtp(after) - peak_dbtp,
+        "target": integrated_lufs(MUSIC * factor, RATE) - lufs,
+        "true peak": true_peak_dbtp(MUSIC * factor) - (peak_dbtp - METERS_DIFFER_DB),
         "view": 20 * np.log10(np.abs(view).max() / SAMPLE_CEILING) + gain.gain_db,
     }
     assert reached[limit] == pytest.approx(0, abs=0.01) and max(reached.values()) <= 0.01
@@ -77,5 +78,25 @@ def test_what_limits_the_gain_is_respected(view_peak: float, lufs: float, peak_d
 
 def test_silence_gets_no_gain_and_no_number() -> None:
     silence = np.zeros((1, RATE), np.float32)
-    gain = track_gain(silence, {"mix": silence}, RATE, -16.0, -1.5)
-    assert (gain.measured_lufs, gain.gain_db, gain.short_of_target_db) == (-np.inf, 0.0, 0.0)
+    for limiter in (False, True):
+        gain, factor = track_gain(silence, [silence], RATE, Target(-16.0, -1.5, limiter, 6.0))
+        assert (gain.measured_lufs, gain.gain_db, gain.short_of_target_db) == (-np.inf, 0.0, 0.0)
+        assert (factor == 1).all()
+
+
+@pytest.mark.parametrize("lra", [0.0, 4.0])
+def test_with_the_limiter_loudness_is_reached_and_stems_still_sum(lra: float) -> None:
+    """Drums whose peaks keep them 8 LU below the target under one gain."""
+    t = np.arange(12 * RATE) / RATE
+    swell = np.where(t < 6, 0.1, 1.0)
+    drums = (swell * np.exp(-(t * 2 % 1) * 30) * np.sin(2 * np.pi * 180 * t))[None].astype(np.float32)
+    bass = (0.1 * swell * np.sin(2 * np.pi * 50 * t))[None].astype(np.float32)
+    plain, _ = track_gain(drums + bass, [drums, bass], RATE, Target(-16.0, -1.5, limiter=False, lra=0.0))
+    gain, factor = track_gain(drums + bass, [drums, bass], RATE, Target(-16.0, -1.5, limiter=True, lra=lra))
+    made = (drums + bass) * factor
+    assert plain.short_of_target_db > 3 and gain.reduction_db > 3
+    assert integrated_lufs(made, RATE) == pytest.approx(-16, abs=0.05)
+    assert true_peak_dbtp(made) <= -1.5
+    np.testing.assert_allclose(drums * factor + bass * factor, made, atol=1e-6)
+    if lra:
+        assert loudness_range(drums + bass, RATE) > 10 and loudness_range(made, RATE) <= lra + 1

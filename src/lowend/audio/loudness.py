@@ -1,25 +1,49 @@
-"""Loudness by measure-then-gain: one gain per track, set from the mix, for all of its views."""
+"""Loudness by measure-then-gain: set from the mix, for all of a track's views, so that stems still sum."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyloudnorm
-from scipy.signal import resample_poly
 
+from lowend.audio import dynamics
+from lowend.audio.dynamics import Curve
 from lowend.audio.io import Wave
 
 SAMPLE_CEILING = 0.99  # of every view: 24-bit FLAC has no headroom above 1.0
+TOLERANCE_LU = 0.02
+METERS_DIFFER_DB = 0.2  # true-peak meters do, by their interpolators: peaks are held this much lower
+MAX_DRIVE_DB = 20.0
+"""How far the limiter is driven at most: a track of clicks in silence has no loudness to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a track's loudness is brought to: LUFS, dBTP, and by which means beside one gain.
+
+    `limiter` lets a true-peak limiter pass the peaks' ceiling; `lra` above 0 narrows the loudness
+    range to so many LU.
+    """
+
+    lufs: float
+    peak_dbtp: float
+    limiter: bool
+    lra: float
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What was measured, what was applied, and what is missing to the target."""
+    """What was measured, what was applied, and what is missing to the target.
+
+    `gain_db` is the constant part; `reduction_db` how far the curve goes below it at most.
+    """
 
     measured_lufs: float
+    measured_lra: float
     gain_db: float
+    reduction_db: float
     short_of_target_db: float
 
 
@@ -29,16 +53,54 @@ def integrated_lufs(wav: Wave, rate: int) -> float:
 
 
 def true_peak_dbtp(wav: Wave) -> float:
-    """True peak of [C, S] in dBTP: the largest sample after fourfold oversampling (BS.1770-4, annex 2)."""
-    peak = float(np.abs(resample_poly(wav, 4, 1, axis=1)).max(initial=0.0))
+    """True peak of [C, S] in dBTP: the largest value after fourfold oversampling (BS.1770-4, annex 2)."""
+    peak = float(dynamics.true_peaks(wav).max(initial=0.0))
     return 20 * np.log10(max(peak, 1e-9))
 
 
-def track_gain(mix: Wave, views: Mapping[str, Wave], rate: int, lufs: float, peak_dbtp: float) -> Gain:
-    """The gain in dB that brings `mix` to `lufs`, lowered until its true peak and every view's peak hold."""
+def track_gain(mix: Wave, views: Iterable[Wave], rate: int, target: Target) -> tuple[Gain, Curve]:
+    """The factor [S] of every sample that brings `mix` to the target, and what is to be recorded of it.
+
+    A constant, unless the target asks for a limiter or a range: then the constant gain is lowered
+    until the true peak of the mix holds. In both cases it is lowered until every view's peak holds.
+    """
     measured = integrated_lufs(mix, rate)
-    wanted = lufs - measured if np.isfinite(measured) else 0.0
-    loudest = max((float(np.abs(v).max(initial=0.0)) for v in views.values()), default=0.0)
-    ceiling = 20 * np.log10(SAMPLE_CEILING / max(loudest, 1e-9))
-    allowed = min(wanted, peak_dbtp - true_peak_dbtp(mix), ceiling)
-    return Gain(round(measured, 4), round(float(allowed), 6), round(float(wanted - allowed), 4))
+    curve = np.ones(mix.shape[1], np.float32)
+    if not np.isfinite(measured):
+        return Gain(measured, 0.0, 0.0, 0.0, 0.0), curve
+    if target.lra > 0:
+        curve = dynamics.compressor(mix, rate, target.lra)
+    if target.limiter:
+        gain_db, curve = _drive(mix, curve, rate, target)
+    else:
+        level = integrated_lufs(mix * curve, rate)
+        gain_db = min(target.lufs - level, target.peak_dbtp - METERS_DIFFER_DB - true_peak_dbtp(mix * curve))
+    factor = curve * np.float32(10 ** (gain_db / 20))
+    loudest = max((float(np.abs(view * factor).max(initial=0.0)) for view in views), default=0.0)
+    if loudest > SAMPLE_CEILING:
+        factor *= np.float32(SAMPLE_CEILING / loudest)
+        gain_db += float(20 * np.log10(SAMPLE_CEILING / loudest))
+    reached = integrated_lufs(mix * factor, rate)
+    reduction_db = -20 * np.log10(float(curve.min()))
+    gain = Gain(
+        round(measured, 4),
+        round(dynamics.loudness_range(mix, rate), 2),
+        round(float(gain_db), 6),
+        round(max(0.0, float(reduction_db)), 2),
+        round(target.lufs - reached, 4),
+    )
+    return gain, factor
+
+
+def _drive(mix: Wave, curve: Curve, rate: int, target: Target) -> tuple[float, Curve]:
+    """The gain in dB in front of the limiter that brings what leaves it to the target, and the whole curve."""
+    squeezed = mix * curve
+    first = gain_db = target.lufs - integrated_lufs(squeezed, rate)
+    for _ in range(12):
+        driven = squeezed * np.float32(10 ** (gain_db / 20))
+        limit = dynamics.limiter(driven, rate, target.peak_dbtp - METERS_DIFFER_DB)
+        missing = target.lufs - integrated_lufs(driven * limit, rate)
+        if abs(missing) <= TOLERANCE_LU or gain_db - first >= MAX_DRIVE_DB:
+            break
+        gain_db = min(gain_db + missing, first + MAX_DRIVE_DB)
+    return gain_db, curve * limit
