@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Wave = NDArray[np.float32]
 
 MIN_SECONDS = 2.0
+RATES = (4000, 768_000)  # Hz: a broken header may claim one sample a second, and so days of audio
 SILENCE_PEAK = 10 ** (-60 / 20)
 _EXTENSIONS = """aac aif aiff alac ape au caf flac m4a mka mkv mp2 mp3 mp4 mpc oga ogg opus wav webm wma wv"""
 EXTENSIONS = frozenset("." + name for name in _EXTENSIONS.split())
@@ -29,12 +30,15 @@ def decode(source: Path | bytes) -> tuple[Wave, int]:
     More than two channels are mixed down to two by libav.
 
     Raises:
-        Unusable: not audio, cut off at the start, shorter than 2 s, silent, or holding NaN.
+        Unusable: not audio, cut off at the start, of an impossible rate, shorter than 2 s, silent, or
+            holding NaN.
     """
     try:
         wav, rate = _decode(source)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise Unusable(f"unreadable: {getattr(error, 'strerror', None) or error}") from None
+    if not RATES[0] <= rate <= RATES[1]:
+        raise Unusable(f"sample rate of {rate} Hz, outside {RATES[0]}..{RATES[1]}")
     if not np.isfinite(wav).all():
         raise Unusable("holds NaN or infinite samples")
     if wav.shape[1] < MIN_SECONDS * rate:
