@@ -49,11 +49,21 @@ def test_a_module_that_changes_changes_the_cache(tmp_path: Path) -> None:
 
 
 def test_what_was_made_is_read_again_and_other_tracks_are_not_touched(tmp_path: Path) -> None:
-    made = {i: cache.members(tmp_path, i, lambda i=i: [Member(i, "json", i.encode())]) for i in ("a", "b")}  # type: ignore[misc]
+    content = {i: [Member(i, "json", i.encode()), Member(i, "x.npy", b"2")] for i in ("a", "b")}
+    made = {i: cache.members(tmp_path, i, lambda i=i: content[i]) for i in content}  # type: ignore[misc]
 
     def never() -> list[Member]:
         raise AssertionError("made twice")
 
-    assert {i: cache.members(tmp_path, i, never) for i in ("a", "b")} == made
+    assert {i: cache.members(tmp_path, i, never) for i in content} == made == content
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"], "no temporary folder is left"
     assert cache.digest(b"x") != cache.digest(b"y") and cache.digest(b"x") == cache.digest(b"x")
+
+
+def test_a_killed_track_is_not_in_the_cache(tmp_path: Path) -> None:
+    def killed() -> list[Member]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.members(tmp_path, "a", killed)
+    assert cache.members(tmp_path, "a", lambda: [Member("a", "json", b"")])

@@ -35,9 +35,16 @@ def test_only_what_is_known_is_said(known: set[str]) -> None:
     assert text == text.strip() and "  " not in text and "None" not in text and "{" not in text
 
 
+def test_the_wording_is_fixed() -> None:
+    text = captions.caption(Track("1", "x", genre="hiphop", **FULL), TEMPLATE)  # type: ignore[arg-type]
+    assert text == "trap hip-hop at 140 BPM in F minor, high energy, with drums, 808 bass"
+    assert captions.for_view("trap", "drops-1", TEMPLATE) == "drop, trap"
+
+
 def test_a_genre_without_a_name_is_written_as_it_is() -> None:
     assert captions.caption(Track("1", "x", genre="polka", bpm=120.4), TEMPLATE) == "polka at 120 BPM"
     assert captions.caption(Track("1", "x", genre="hiphop", sub_genre="hip-hop"), TEMPLATE) == "hip-hop"
+    assert captions.caption(Track("1", "x", genre="dubstep", sub_genre="dubstep"), TEMPLATE) == "dubstep"
 
 
 def test_every_view_that_is_tokenised_has_its_words() -> None:

@@ -1,3 +1,5 @@
+"""params.yaml: its numbers are numbers, its sections build, and every slip in it is one sentence that names the key."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -5,8 +7,27 @@ from pathlib import Path
 
 import pytest
 
+import caption
+import encode
+import generate
 from lowend import params
+from lowend.audio.stems import SeparateConfig
+from lowend.audio.views import NormalizeConfig
 from lowend.errors import UserError
+from lowend.metrics.evaluation import EvaluateConfig
+from lowend.models.base import BaseConfig
+from lowend.splits import SplitConfig
+from lowend.training.loop import TrainConfig
+from lowend.training.stage import StageConfig
+
+PATH = Path(__file__).resolve().parents[1] / "params.yaml"
+CONFIGS = {
+    "separate": SeparateConfig, "normalize": NormalizeConfig, "caption": caption.Config, "split": SplitConfig,
+    "base": BaseConfig, "encode": encode.Config, "train": TrainConfig, "curriculum.joint": StageConfig,
+    "generate": generate.Config, "evaluate": EvaluateConfig, "genres.hiphop": caption.Genre,
+}  # fmt: skip
+SECTIONS = {name: params.load(name, path=PATH)[name] for name in CONFIGS}
+KEYS = [(name, key) for name, section in SECTIONS.items() for key in section]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +74,13 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, content: str, name: str, 
 
 
 def test_a_section_becomes_a_config() -> None:
-    assert params.build(Config, GOOD, "train") == Config(3, 1.0, ("a",))
+    made = params.build(Config, GOOD, "train")
+    assert made == Config(3, 1.0, ("a",)) and isinstance(made.share, float)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": None}, "`train.steps` must be int"),
         ({"steps": "3"}, "`train.steps` must be int, got '3'"),
         ({"steps": True}, "`train.steps` must be int"),
         ({"steps": 0}, "train.steps must be 1 or more"),
@@ -67,8 +88,44 @@ def test_a_section_becomes_a_config() -> None:
         ({"extra": 1}, "`train.extra` is unknown; known are steps, share, names"),
     ],
 )
-def test_wrong_values_name_their_key(change: dict, message: str) -> None:
+def test_a_wrong_value_names_its_key(change: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         params.build(Config, GOOD | change, "train")
-    with pytest.raises(UserError, match="`train.share` is missing"):
-        params.build(Config, {"steps": 1, "names": []}, "train")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_committed_values_are_accepted(name: str) -> None:
+    made = params.build(CONFIGS[name], SECTIONS[name], name)
+    for key, value in SECTIONS[name].items():
+        assert getattr(made, key) == (tuple(value) if isinstance(value, list) else value)
+    with pytest.raises(UserError, match=f"`{name}` must hold .*, got 3"):
+        params.build(CONFIGS[name], 3, name)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=f"`{name}.extra` is unknown; known are"):
+        params.build(CONFIGS[name], SECTIONS[name] | {"extra": 1}, name)
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_a_key_that_is_missing_or_of_another_type_is_named(name: str, key: str) -> None:
+    section = SECTIONS[name]
+    with pytest.raises(UserError, match=f"`{name}.{key}` is missing; add it"):
+        params.build(CONFIGS[name], {k: v for k, v in section.items() if k != key}, name)
+    wrong: object = 7 if isinstance(section[key], str) else "seven"
+    for value in (wrong, None):
+        with pytest.raises(UserError, match=f"`{name}.{key}` must be .*, got {value!r}"):
+            params.build(CONFIGS[name], section | {key: value}, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("encode", {"views": {"hiphop": "mix"}}),
+        ("encode", {"views": {"hiphop": [1]}}),
+        ("train", {"betas": [0.9]}),
+        ("train", {"betas": [0.9, "0.95"]}),
+        ("genres.hiphop", {"bpm": [65]}),
+        ("genres.hiphop", {"bpm": [150, 65]}),
+    ],
+)
+def test_a_slip_inside_a_list_is_named_too(name: str, change: dict) -> None:
+    with pytest.raises(UserError, match=rf"{name.split('.')[0]}\..*{next(iter(change))}"):
+        params.build(CONFIGS[name], SECTIONS[name] | change, name)

@@ -31,7 +31,7 @@ def test_entries_of_removed_stages_leave_the_lock(tmp_path: Path) -> None:
 
 
 @given(PATHS, PATHS)
-def test_every_file_is_owned_or_found_once(tmp_path_factory, files: list, outs: list) -> None:  # type: ignore[no-untyped-def]
+def test_every_file_is_owned_or_found_once_as_high_up_as_can_be(tmp_path_factory, files: list, outs: list) -> None:  # type: ignore[no-untyped-def]
     root = tmp_path_factory.mktemp("r") / "data"
     root.mkdir()
     for n, parts in enumerate(files):
@@ -43,7 +43,8 @@ def test_every_file_is_owned_or_found_once(tmp_path_factory, files: list, outs: 
     for path in filter(Path.is_file, root.rglob("*")):
         is_owned = any(path.is_relative_to(out) for out in owned)
         assert sum(path.is_relative_to(o) for o in found) == (0 if is_owned else 1), path
-    assert all(o.exists() for o in found) and root not in found
+    assert all(o.exists() for o in found) and root not in found and found == sorted(found)
+    assert all(o.parent == root or any(o.parent in out.parents for out in owned) for o in found)
 
 
 def test_readmes_stay_and_a_missing_folder_is_nothing(tmp_path: Path) -> None:

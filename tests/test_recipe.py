@@ -54,6 +54,12 @@ def test_a_recipe_sets_its_leaves_and_nothing_else(run, name: str) -> None:  # t
     assert run(name).read_bytes() == once, "a second time changes nothing"
 
 
+def test_only_what_changes_is_told() -> None:
+    params = {"train": {"steps": 90, "lr": 1.0}, "seed": 0}
+    assert recipe.overlay(params, {"train": {"steps": 4}, "seed": 0}) == ["train.steps: 90 -> 4"]
+    assert params == {"train": {"steps": 4, "lr": 1.0}, "seed": 0}
+
+
 def test_without_a_name_recipes_are_listed_with_what_they_are_for(run, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     path = run()
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]

@@ -5,23 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lowend import tracks
 from lowend.errors import UserError
 from lowend.tracks import Rejected, Track
 
-
-@pytest.mark.parametrize("title", ["a\nb", "a\r\nb", "a\rb", "a\x00b", '"', "'=1+1", " lead", "日本, – ü", "\u2028"])
-def test_any_text_of_a_tag_survives(tmp_path: Path, title: str) -> None:
-    rows = [Track("a", "x", title), Track("b", "y", artist=title)]
-    tracks.write_tracks(tmp_path / "t.csv", rows)
-    assert tracks.read_tracks(tmp_path / "t.csv") == rows
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+ODD = ("a\nb", "a\r\nb", "a\rb", "a\x00b", '"', "'=1+1", " lead", "日本, – ü", "\u2028")
 
 
-def test_numbers_and_nothing_stay_apart(tmp_path: Path) -> None:
-    rows = [Track("a", "x", bpm=139.53, duration=20.25, tier=1), Track("b", "y", bpm=None, duration=0.0)]
-    tracks.write_tracks(tmp_path / "t.csv", rows)
-    assert tracks.read_tracks(tmp_path / "t.csv") == rows
+@given(TEXT, st.none() | st.integers(40, 220).map(float), st.integers(1, 3))
+def test_text_numbers_and_nothing_survive_in_any_order(
+    tmp_path_factory: pytest.TempPathFactory, text: str, bpm: float | None, tier: int
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "tracks.csv"
+    rows = [Track(f"a{n}", 'a,"b".wav', odd, artist=odd) for n, odd in enumerate(ODD)]
+    rows += [Track("b", "x", text, artist=text, bpm=bpm, tier=tier), Track("c", "y", bpm=139.53, duration=20.25)]
+    rows += [Track("d", "z", duration=0.0)]
+    tracks.write_tracks(path, rows[::-1])
+    assert tracks.read_tracks(path) == rows
+    first = path.read_bytes()
+    tracks.write_tracks(path, rows)
+    assert path.read_bytes() == first
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
@@ -38,9 +45,16 @@ def test_a_broken_table_is_one_sentence(tmp_path: Path) -> None:
     path.write_text("id,file_path\na,x\n")
     with pytest.raises(UserError, match="lacks the columns title, artist"):
         tracks.read_tracks(path)
-    tracks.write_tracks(path, [Track("a", "x", tier=1)])
-    path.write_text(path.read_text().removesuffix(",1\n") + ",first\n")
-    with pytest.raises(UserError, match="tier of a must be a number, got 'first'"):
+    tracks.write_tracks(path, [Track("a", "x", bpm=9.0, tier=1)])
+    whole = path.read_text()
+    path.write_text(whole.removesuffix(",1\n") + ",first\n")
+    with pytest.raises(UserError, match=r"t\.csv: tier of a must be a number, got 'first'"):
+        tracks.read_tracks(path)
+    path.write_text(whole.replace(",9,", ",fast,"))
+    with pytest.raises(UserError, match=r"t\.csv: bpm of a must be a number, got 'fast'"):
+        tracks.read_tracks(path)
+    path.write_bytes("id,file_path\n1,caf\xe9\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"t\.csv is not UTF-8"):
         tracks.read_tracks(path)
 
 

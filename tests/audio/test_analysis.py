@@ -1,4 +1,4 @@
-"""Keys and tempi as text and numbers: one spelling, octaves that do not matter, a circle that is one."""
+"""Keys and tempi as text and numbers, and the backends that hear them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from lowend.audio import analysis
 from lowend.audio.analysis import NOTES, fold_tempo, key_distance, key_name, tempo_error
+from lowend.errors import UserError
+from lowend.sources import synth
 
 KEYS = [f"{note} {mode}" for note in NOTES for mode in ("major", "minor")]
 SHARPS = {"Eb": "D#", "Ab": "G#", "Bb": "A#", "C#": "Db", "F#": "Gb"}
-FORMS = [(" {n}  {m} ", *m) for m in (("major", "minor"), ("Maj", "MIN"), ("", "m"))] + [
+FORMS = [(" {n}  {m} ", *m) for m in (("major", "minor"), ("Major", "MIN"), ("Maj", "min"), ("", "m"))] + [
     ("{n}{m}", "maj", "min"), ("{n}{m}", "", "m"),
 ]  # fmt: skip
 BPM = st.floats(30, 300, allow_subnormal=False)
@@ -40,8 +42,9 @@ def test_every_spelling_of_a_key_is_one(
 
 
 @pytest.mark.parametrize(
-    "text", ["8A", "?", "dubstep", "H minor", "C dorian", "B flat minor", "A sharp", "A minor (8A)", "E note", "Gmin7"]
-)
+    "text", ["8A", "?", "dubstep", "H minor", "C dorian", "B flat minor", "A sharp", "A minor (8A)", "E note", "Gmin7",
+             "o", ""],
+)  # fmt: skip
 def test_what_is_no_key_is_left_as_it_is(text: str) -> None:
     """A wrong key in a caption is worse than none: `B flat minor` must not become B major."""
     assert key_name(text) == text
@@ -67,7 +70,8 @@ def test_a_tempo_error_knows_no_octaves_and_no_direction(bpm: float, truth: floa
 
 
 @pytest.mark.parametrize(
-    ("bpm", "truth", "error"), [(140, 140, 0), (70, 140, 0), (143.5, 140, 0.025), (136.6, 140, 0.025)]
+    ("bpm", "truth", "error"),
+    [(140, 140, 0), (70, 140, 0), (143.5, 140, 0.025), (136.6, 140, 0.025), (150, 100, 1 / 3)],
 )
 def test_a_tempo_error_is_relative(bpm: float, truth: float, error: float) -> None:
     assert tempo_error(bpm, truth) == pytest.approx(error, abs=1e-3)
@@ -80,6 +84,7 @@ def test_key_distances_are_those_of_the_circle_of_fifths() -> None:
         steps = min(abs(i - j), 12 - abs(i - j))
         assert key_distance(f"{a} major", f"{b} major") == steps
         assert key_distance(f"{relative[i]} minor", f"{b} major") == steps
+        assert key_distance(f"{b} major", f"{relative[i]} minor") == steps
         assert key_distance(f"{relative[i]} minor", f"{relative[j]} minor") == steps
 
 
@@ -97,3 +102,21 @@ def test_librosa_finds_a_scale_and_a_pulse() -> None:
     found = analysis.backend("librosa")(np.repeat(wav, 2, 0), rate)
     assert found.bpm is not None and tempo_error(found.bpm, 120) < 0.04
     assert found.key == "A minor" and found.key_confidence > 0.5
+
+
+@pytest.mark.parametrize("name", analysis.BACKENDS)
+def test_both_backends_hear_a_known_song(name: str) -> None:
+    pytest.importorskip("essentia") if name == "essentia" else None
+    song = synth.song(9004, "boom bap", 1, 20.0)
+    found = analysis.backend(name)(song.mix, synth.SAMPLE_RATE)
+    assert found.bpm and analysis.tempo_error(found.bpm, float(song.info["bpm"])) < 0.04
+    distance = analysis.key_distance(found.key, str(song.info["key"]))
+    assert distance is not None and distance <= 1
+
+
+def test_a_missing_backend_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="make recipe NAME=spark"):
+        analysis.backend("essentia")
+    with pytest.raises(UserError, match="must be one of essentia, librosa"):
+        analysis.backend("ear")

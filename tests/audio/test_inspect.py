@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowend.audio.inspect import Inspected, fingerprint, inspect
+from lowend.audio.io import Unusable, decode
 
 RATE = 32000
 
@@ -54,6 +55,7 @@ def test_new_tags_make_a_new_file_of_the_same_recording(tmp_path: Path) -> None:
 def test_mono_is_not_stereo_and_full_scale_does_not_wrap() -> None:
     one = np.full((1, 4), 0.5, np.float32)
     assert fingerprint(one) != fingerprint(one.reshape(2, 2))
+    assert fingerprint(one) != fingerprint(one * np.float32(0.9))
     assert fingerprint(np.float32([[1.2, -1.2]])) == fingerprint(np.float32([[1.1, -1.1]]))
     assert fingerprint(np.float32([[1.2]])) != fingerprint(np.float32([[-1.2]]))
 
@@ -61,4 +63,11 @@ def test_mono_is_not_stereo_and_full_scale_does_not_wrap() -> None:
 def test_what_cannot_be_read_is_a_reason(tmp_path: Path) -> None:
     assert "No such file" in str(inspect(tmp_path / "none.wav"))
     (tmp_path / "a.ogg").write_bytes(b"OggS" + bytes(99))
-    assert isinstance(inspect(tmp_path / "a.ogg"), str)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    wave = 0.3 * np.sin(np.arange(3 * RATE) / 20)
+    for name, wav in (("short", wave[:RATE]), ("silent", 1e-5 * wave), ("nan", np.where(wave > 0.29, np.nan, wave))):
+        sf.write(tmp_path / f"{name}.wav", wav, RATE, subtype="FLOAT")
+    for path in tmp_path.iterdir():
+        with pytest.raises(Unusable) as refused:
+            decode(path.read_bytes())
+        assert inspect(path) == str(refused.value)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowend.audio.dynamics import loudness_range
-from lowend.audio.loudness import METERS_DIFFER_DB, SAMPLE_CEILING, Target, integrated_lufs, track_gain, true_peak_dbtp
+from lowend.audio.loudness import METERS_DIFFER_DB, Target, integrated_lufs, track_gain, true_peak_dbtp
 
 RATE = 48000
 MUSIC = np.random.default_rng(0).standard_normal((2, 3 * RATE)).astype(np.float32)
@@ -47,10 +47,10 @@ def test_silence_is_left_out_by_the_gate() -> None:
 
 @pytest.mark.parametrize(("phase", "sample_db"), [(np.pi / 4, -3.01), (np.pi / 8, -0.69), (np.pi / 2, 0.0)])
 def test_true_peak_is_the_waves_not_the_samples(phase: float, sample_db: float) -> None:
-    """A full-scale sine at a quarter of the rate; Tech 3341, cases 15 to 18 allow +0.2 and -0.4 dB."""
+    """A full-scale sine at a quarter of the rate, well inside what Tech 3341 allows (cases 15 to 18: +0.2, -0.4 dB)."""
     wave = np.sin(np.pi / 2 * np.arange(4000) + phase)[None] * np.hanning(4000)
     assert 20 * np.log10(np.abs(wave).max()) == pytest.approx(sample_db, abs=0.01)
-    assert -0.4 <= true_peak_dbtp(wave) <= 0.2
+    assert -0.3 <= true_peak_dbtp(wave) <= 0.2
 
 
 def test_silence_and_one_sample_have_a_peak_too() -> None:
@@ -62,18 +62,24 @@ def test_silence_and_one_sample_have_a_peak_too() -> None:
     ("view_peak", "lufs", "peak_dbtp", "limit"),
     [(0.1, -40.0, -1.0, "target"), (0.1, -5.0, -1.0, "true peak"), (4.0, -16.0, 0.0, "view")],
 )
-def test_what_limits_the_gain_is_respected(view_peak: float, lufs: float, peak_dbtp: float, limit: str) -> None:
-    view = np.full(MUSIC.shape, view_peak, np.float32)
-    gain, factor = track_gain(MUSIC, [MUSIC, view], RATE, Target(lufs, peak_dbtp, limiter=False, lra=0.0))
+@settings(max_examples=10, deadline=None)
+@given(level_db=st.floats(-20, 6, allow_subnormal=False))
+def test_one_gain_is_as_high_as_its_tightest_limit_allows(
+    view_peak: float, lufs: float, peak_dbtp: float, limit: str, level_db: float
+) -> None:
+    level = np.float32(10 ** (level_db / 20))
+    mix, view = MUSIC * level, np.full(MUSIC.shape, -view_peak, np.float32) * level
+    gain, factor = track_gain(mix, [mix, view, -view / 2], RATE, Target(lufs, peak_dbtp, limiter=False, lra=0.0))
     assert factor == pytest.approx(np.full(MUSIC.shape[1], 10 ** (gain.gain_db / 20)), rel=1e-5)
+    after = mix * factor
     reached = {
-        "target": integrated_lufs(MUSIC * factor, RATE) - lufs,
-        "true peak": true_peak_dbtp(MUSIC * factor) - (peak_dbtp - METERS_DIFFER_DB),
-        "view": 20 * np.log10(np.abs(view).max() / SAMPLE_CEILING) + gain.gain_db,
+        "target": integrated_lufs(after, RATE) - lufs,
+        "true peak": true_peak_dbtp(after) - (peak_dbtp - METERS_DIFFER_DB),
+        "view": 20 * np.log10(np.abs(view).max() / 0.99) + gain.gain_db,
     }
-    assert reached[limit] == pytest.approx(0, abs=0.01) and max(reached.values()) <= 0.01
-    assert gain.short_of_target_db == pytest.approx(-reached["target"], abs=0.01)
-    assert gain.measured_lufs == pytest.approx(integrated_lufs(MUSIC, RATE), abs=1e-3)
+    assert reached[limit] == pytest.approx(0, abs=1e-4) and max(reached.values()) <= 1e-4
+    assert gain.short_of_target_db == pytest.approx(-reached["target"], abs=1e-3)
+    assert gain.measured_lufs == pytest.approx(integrated_lufs(mix, RATE), abs=1e-3)
 
 
 def test_silence_gets_no_gain_and_no_number() -> None:

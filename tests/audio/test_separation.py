@@ -1,25 +1,53 @@
-"""SI-SDR against its definition, and one track through the separate stage's work."""
+"""The separator: stems that sum and are near the truth, weights that cannot be had, SI-SDR against its definition."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import kit
 import numpy as np
 import pytest
-import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from lowend import params
-from lowend.audio import stems
-from lowend.audio.io import decode, read_flac, resample
 from lowend.audio.separation import Separator, si_sdr_db
 from lowend.errors import UserError
-from lowend.tracks import Track
+from lowend.sources import synth
 
-KIT = Path(__file__).resolve().parents[2] / "starter/kit/separator"
-CONFIG = params.build(stems.SeparateConfig, {"model": "starter", "shifts": 0, "overlap": 0.1}, "separate")
+KIT = kit.KIT / "separator"
+
+
+def test_the_starters_separator_separates_and_its_stems_sum() -> None:
+    model = Separator("starter", KIT, shifts=1, overlap=0.1)
+    song = synth.song(9005, "trap", 0, 10.0)
+    mix = song.mix[:, : 5 * synth.SAMPLE_RATE]
+    made = model.stems(mix, synth.SAMPLE_RATE, "name")
+    np.testing.assert_allclose(sum(made.values()), mix, atol=1e-4)
+    for stem in ("drums", "bass"):
+        true = song.stems[stem][:, : mix.shape[1]]
+        assert si_sdr_db(made[stem], true) > si_sdr_db(mix, true) + 5
+    again = model.stems(mix, synth.SAMPLE_RATE, "name")
+    assert all(np.array_equal(made[k], again[k]) for k in made), "random shifts must be seeded"
+
+
+def test_a_separator_that_cannot_be_had_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="must be one of starter, htdemucs"):
+        Separator("demucs9", KIT, 0, 0.1)
+    with pytest.raises(UserError, match="is missing: run `git restore starter/kit`"):
+        Separator("starter", tmp_path, 0, 0.1)
+    (tmp_path / "model.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(UserError, match="not a safetensors file"):
+        Separator("starter", tmp_path, 0, 0.1)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="could not be fetched.*separate.model: starter"):
+        Separator("htdemucs", KIT, 0, 0.1)
+
+
+def test_a_file_of_another_class_is_refused(tmp_path: Path) -> None:
+    save_file({"a": np.zeros(1)}, tmp_path / "model.safetensors", metadata={"klass": "os.system"})
+    with pytest.raises(UserError, match=r"class 'os\.system' is not one of demucs"):
+        Separator("starter", tmp_path, 0, 0.1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -38,62 +66,3 @@ def test_si_sdr_of_silence_is_a_number() -> None:
     for a, b in ((silence, silence), (silence, wave), (wave, silence)):
         assert np.isfinite(si_sdr_db(a, b))
     assert si_sdr_db(wave, wave) > 100
-
-
-def job(tmp_path: Path, data: np.ndarray | bytes) -> stems.Job:
-    (tmp_path / "raw/audio").mkdir(parents=True)
-    path = tmp_path / "raw/audio/a.wav"
-    if isinstance(data, bytes):
-        path.write_bytes(data)
-    else:
-        sf.write(path, data.T, 44100)
-    return stems.Job(Track("a", "mine.wav"), tmp_path / "raw", KIT, CONFIG, tmp_path / "scratch")
-
-
-def test_a_mono_track_at_another_rate_becomes_stems_that_sum_to_it(tmp_path: Path) -> None:
-    t = np.arange(3 * 44100) / 44100
-    work = job(tmp_path, (0.9 * np.sign(np.sin(2 * np.pi * 60 * t)) * np.exp(-4 * (t % 0.5)))[None])
-    made = stems.separate_track(work)
-    assert not isinstance(made, str)
-    notes = json.loads(next(m.data for m in made if m.name == "json"))
-    waves = {m.name.removesuffix(".flac"): read_flac(m.data) for m in made if m.name.endswith(".flac")}
-    assert {rate for _, rate in waves.values()} == {notes["sample_rate"]} and {"drums", "bass", "other"} <= set(waves)
-    wav, rate = decode(work.raw / "audio/a.wav")
-    mix = resample(wav, rate, notes["sample_rate"])
-    total = sum(wave for wave, _ in waves.values()) / notes["scale"]
-    np.testing.assert_allclose(total.mean(0), mix[0], atol=1e-4)
-    (work.raw / "audio/a.wav").unlink()
-    assert sorted(stems.separate_track(work), key=str) == sorted(made, key=str), "a second run comes from the cache"
-
-
-def test_a_broken_track_is_a_reason_and_not_cached(tmp_path: Path) -> None:
-    work = job(tmp_path, b"RIFF nonsense")
-    assert "unreadable" in stems.separate_track(work)
-    assert not list(work.scratch.glob("*"))
-
-
-def test_means_are_over_tracks_that_have_the_stem() -> None:
-    notes = [
-        {"si_sdr": {"bass": {"made": 10.0, "mix": 2.0}}},
-        {"si_sdr": {}},
-        {"si_sdr": {"bass": {"made": 4.0, "mix": -2.0}}},
-    ]
-    found = stems.summarise([json.dumps(n).encode() for n in notes], 3)
-    assert found == {"tracks": 3, "rejected": 3, "bass_si_sdr_db": 7.0, "bass_si_sdr_gain_db": 7.0}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"shifts": -1}, "separate.shifts must be 0 or more"), ({"overlap": 1.0}, r"must be in 0\.\.1")],
-)
-def test_settings_out_of_range_are_refused(change: dict, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        params.build(stems.SeparateConfig, {"model": "starter", "shifts": 0, "overlap": 0.1} | change, "separate")
-
-
-def test_a_file_of_another_class_is_refused(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
-    save_file({"a": np.zeros(1)}, tmp_path / "model.safetensors", metadata={"klass": "os.system"})
-    with pytest.raises(UserError, match=r"class 'os\.system' is not one of demucs"):
-        Separator("starter", tmp_path, 0, 0.1)

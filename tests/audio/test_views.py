@@ -12,7 +12,7 @@ from lowend import params, shards
 from lowend.audio import views
 from lowend.audio.io import flac_bytes, read_flac
 from lowend.audio.loudness import integrated_lufs, true_peak_dbtp
-from lowend.audio.views import Job, NormalizeConfig, Normalized, normalize_track
+from lowend.audio.views import Job, NormalizeConfig, Normalized, build_views, normalize_track
 from lowend.errors import UserError
 from lowend.shards import Member
 from lowend.tracks import Track
@@ -26,12 +26,15 @@ CONFIG = params.build(NormalizeConfig, SECTION, "normalize")
 HZ = {"drums": 200.0, "bass": 60.0, "other": 700.0, "vocals": 1500.0}
 
 
+def tone(hz: float, seconds: float = 1.0, level: float = 0.2) -> np.ndarray:
+    return (level * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)).astype(np.float32)[None]
+
+
 def stems(folder: Path, seconds: float = 12.0, level: float = 0.2, scale: float = 0.5, offset: float = 0.0) -> Path:
     """What separate.py writes: stems times one scale."""
-    t = np.arange(int(seconds * RATE)) / RATE
     members = [Member("a", "json", shards.json_bytes({"scale": scale}))]
     for name, hz in HZ.items():
-        wav = np.repeat((scale * (level * np.sin(2 * np.pi * hz * t) + offset)).astype(np.float32)[None], 2, 0)
+        wav = np.repeat(tone(hz, seconds, scale * level) + np.float32(scale * offset), 2, 0)
         members.append(Member("a", f"{name}.flac", flac_bytes(wav, RATE)))
     shards.write(folder, [members])
     return folder
@@ -45,6 +48,15 @@ def normalized(folder: Path, track: Track = Track("a", "x.wav"), config: Normali
 
 def waves(made: Normalized) -> dict[str, np.ndarray]:
     return {m.name.removesuffix(".flac"): read_flac(m.data)[0] for m in made.members if m.name.endswith(".flac")}
+
+
+@pytest.mark.parametrize("vocals", [True, False])
+def test_the_mix_is_the_sum_of_the_stems_that_it_keeps(vocals: bool) -> None:
+    kept = {name: tone(hz) for name, hz in HZ.items()}
+    made = build_views(kept, vocals)
+    found = sum(wave for name, wave in kept.items() if vocals or name != "vocals")
+    np.testing.assert_allclose(made["mix"], found, atol=1e-6)
+    np.testing.assert_allclose(made["bass_drums"], kept["drums"] + kept["bass"], atol=1e-6)
 
 
 def test_views_share_one_gain_and_the_mix_reaches_its_loudness(tmp_path: Path) -> None:

@@ -71,14 +71,23 @@ def test_low_share_is_the_share_of_power_and_not_of_level(low_hz: float, high_hz
         assert adherence.low_share(wav * np.float32(level), RATE) == pytest.approx(share, abs=0.03)
 
 
+def test_low_share_at_its_ends() -> None:
+    low, high = (np.sin(2 * np.pi * hz * np.arange(3 * RATE) / RATE)[None] for hz in (60, 3000))
+    assert adherence.low_share(low, RATE) > 0.99 and adherence.low_share(high, RATE) < 0.01
+    assert adherence.low_share(np.zeros((1, RATE), np.float32), RATE) == 0
+
+
 @pytest.mark.parametrize("level", [0.0, 9e-4])
-def test_silence_is_not_analysed(monkeypatch: pytest.MonkeyPatch, level: float) -> None:
+def test_silence_is_not_analysed_and_counts_as_wrong(monkeypatch: pytest.MonkeyPatch, level: float) -> None:
     def never(name: str) -> None:
         raise AssertionError("silence was analysed")
 
     monkeypatch.setattr(analysis, "backend", never)
     found = adherence.judge(asked(), np.full((1, RATE), level, np.float32), RATE, "ear")
     assert found == adherence.Adherence(None, "", None, False, None, False, 0.0, True)
+    right = adherence.Adherence(140.0, "F minor", 0.0, True, 0, True, 0.5, False)
+    summary = adherence.summarise([found, right], 20, "x")
+    assert (summary["silent_clips"], summary["tempo_right"], summary["key_right"]) == (1, 0.5, 0.5)
 
 
 def test_an_unknown_backend_is_one_sentence() -> None:

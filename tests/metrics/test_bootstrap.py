@@ -22,6 +22,12 @@ def test_the_interval_of_a_mean_is_the_normal_one_for_many_values() -> None:
     assert found.high == pytest.approx(found.value + half, abs=0.1 * half)
 
 
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    draw = np.random.default_rng(2)
+    found = [bootstrap.mean(draw.standard_normal(40) + 3, 300, f"cover/{n}") for n in range(100)]
+    assert 85 <= sum(f.low <= 3 <= f.high for f in found) <= 100
+
+
 @settings(max_examples=25, deadline=None)
 @given(VALUES, st.floats(-50, 50, allow_subnormal=False), st.floats(0.1, 10))
 def test_an_interval_moves_and_stretches_with_its_values(values: list[float], shift: float, scale: float) -> None:

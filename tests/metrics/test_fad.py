@@ -32,10 +32,12 @@ def test_the_distance_is_the_closed_form(seed: int, size: int) -> None:
     assert fad.distance(a + 7, b + 7) == pytest.approx(found, rel=1e-4, abs=1e-4)
 
 
-def test_a_shift_alone_counts_its_square() -> None:
-    a = np.random.default_rng(0).standard_normal((100, 3))
+def test_a_shift_counts_its_square_and_a_stretch_its_share_of_the_variance() -> None:
+    a = np.random.default_rng(0).standard_normal((100, 3)) * [1, 2, 0.5]
     assert fad.distance(a, a + np.array([3, 0, 4])) == pytest.approx(25, abs=1e-6)
     assert fad.distance(a, a[::-1]) == pytest.approx(0, abs=1e-6)
+    wider = 3 * (a - a.mean(0)) + a.mean(0)
+    assert fad.distance(a, wider) == pytest.approx(4 * np.cov(a, rowvar=False).trace(), abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore")  # the root of a singular matrix
@@ -50,15 +52,21 @@ def clips(mean: float, count: int = 10) -> list[np.ndarray]:
     return [draw.standard_normal((4, 3)) + mean for _ in range(count)]
 
 
-def test_scores_are_of_all_windows_and_changes_are_paired() -> None:
+@settings(max_examples=15, deadline=None)
+@given(st.floats(1.1, 6, allow_subnormal=False))
+def test_scores_are_of_all_windows_and_changes_are_paired(shift: float) -> None:
     real = np.random.default_rng(0).standard_normal((200, 3))
-    near, far = clips(0.0), clips(2.0)
-    assert fad.score(real, near, 50, "x").value == pytest.approx(fad.distance(real, np.concatenate(near)))
+    near, far = clips(0.0), clips(shift)
+    score = fad.score(real, near, 50, "x")
+    assert score.value == pytest.approx(fad.distance(real, np.concatenate(near)))
+    assert score.n == 10 and score.low <= score.high
     change = fad.change(real, near, far, 50, "x")
     assert change.value == pytest.approx(
         fad.distance(real, np.concatenate(near)) - fad.distance(real, np.concatenate(far))
     )
     assert change.low <= change.value < change.high < 0, "closer to the real ones is below zero"
+    back = fad.change(real, far, near, 50, "x")
+    assert back[:3] == pytest.approx((-change.value, -change.high, -change.low))
     assert fad.change(real, near, near, 50, "x")[:3] == (0, 0, 0)
     with pytest.raises(AssertionError, match="must answer the same prompts"):
         fad.change(real, near, far[1:], 50, "x")
@@ -66,6 +74,9 @@ def test_scores_are_of_all_windows_and_changes_are_paired() -> None:
 
 @pytest.mark.parametrize(("background", "made", "which"), [(5, 60, "background"), (60, 5, "clips")])
 def test_too_few_windows_are_refused_on_either_side(background: int, made: int, which: str) -> None:
-    draw = np.random.default_rng(0)
-    with pytest.raises(ValueError, match=rf"at least 6 {which} windows of 3 dimensions, got 5: raise generate\.clips"):
-        fad.distance(draw.standard_normal((background, 3)), draw.standard_normal((made, 3)))
+    a, b = (np.random.default_rng(0).standard_normal((n, 3)) for n in (background, made))
+    for measure in (lambda: fad.distance(a, b), lambda: fad.score(a, [b[:2], b[2:]], 9, "x")):
+        with pytest.raises(
+            ValueError, match=rf"at least 6 {which} windows of 3 dimensions, got 5: raise generate\.clips"
+        ):
+            measure()

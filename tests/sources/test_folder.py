@@ -83,13 +83,33 @@ def test_the_tables_licence_wins_over_the_files(tmp_path: Path, column: str) -> 
 
 
 def test_the_tables_columns_win_and_its_empty_cells_do_not(tmp_path: Path) -> None:
-    tag(encode(tmp_path / "music/sub/a.mp3", 220))
+    for n, name in enumerate(("sub/a.mp3", "sub/b.mp3")):
+        tag(encode(tmp_path / "music" / name, 220 + n))
     (tmp_path / "music/metadata.csv").write_text(
-        "filename,title,bpm,key,artist,energy_level\n./sub/a.mp3, Mine ,87.5,, ,high\n", encoding="utf-8-sig"
+        "filename,title,bpm,key,artist,energy_level,sub_genre,caption,licence\n"
+        "./sub/a.mp3, Mine ,87.5,, ,high,riddim,my words,\nsub/b.mp3,,,,,,,,\n",
+        encoding="utf-8-sig",
     )
-    track = only(tmp_path / "music", tmp_path / "out")
+    track, empty = sorted(fetch(tmp_path / "music", tmp_path / "out").tracks, key=lambda t: t.file_path)
+    assert (empty.title, empty.artist, empty.bpm, empty.licence) == ("Über", "Ann", 140, "CC-BY-4.0")
     assert (track.title, track.bpm, track.key, track.artist) == ("Mine", 87.5, "Fm", "Ann")
     assert (track.energy_level, track.genre, track.tier) == ("high", "dubstep", 1)
+    assert (track.sub_genre, track.caption) == ("riddim", "my words")
+
+
+def test_a_track_that_nothing_describes_is_called_as_its_file(tmp_path: Path) -> None:
+    encode(tmp_path / "music/sub folder/日本 – ü.ogg", 220)
+    track = only(tmp_path / "music", tmp_path / "out")
+    assert (track.title, track.file_path, track.genre) == ("日本 – ü", "sub folder/日本 – ü.ogg", "dubstep")
+    assert (track.artist, track.bpm, track.licence, track.tier) == ("", None, "", 3)
+
+
+def test_ids_come_from_content(tmp_path: Path) -> None:
+    path = encode(tmp_path / "music/a.flac", 220)
+    before = only(tmp_path / "music", tmp_path / "a")
+    path.rename(tmp_path / "music/renamed.flac")
+    after = only(tmp_path / "music", tmp_path / "b")
+    assert after.id == before.id and after.file_path != before.file_path
 
 
 @pytest.mark.parametrize("bpm", ["", "fast", "0", "-140", "nan", "inf", "99999"])
@@ -118,6 +138,7 @@ def test_broken_files_are_set_aside_by_name(tmp_path: Path) -> None:
     good = encode(music / "good.mp3", 220)
     (music / "cut.mp3").write_bytes(good.read_bytes()[:300])
     (music / "text.flac").write_text("no audio" * 99)
+    (music / "noise.mp3").write_bytes(b"\xff\xfb" + b"nonsense" * 400)
     sf.write(music / "quiet.wav", np.zeros(3 * RATE), RATE)
     sf.write(music / "short.wav", np.ones(RATE) * 0.5, RATE)
     sf.write(music / "nan.wav", np.full(3 * RATE, np.nan), RATE, subtype="FLOAT")
@@ -127,6 +148,7 @@ def test_broken_files_are_set_aside_by_name(tmp_path: Path) -> None:
     found = fetch(music, tmp_path / "out")
     reasons = {r.file_path: r.reason for r in found.rejected}
     assert [t.file_path for t in found.tracks] == ["again/good.mp3"]
+    assert [p.stem for p in (tmp_path / "out/audio").iterdir()] == [found.tracks[0].id]
     for name, reason in (
         ("quiet.wav", "silent"),
         ("short.wav", "too short"),
@@ -135,6 +157,7 @@ def test_broken_files_are_set_aside_by_name(tmp_path: Path) -> None:
     ):
         assert reason in reasons.pop(name)
     assert reasons.pop("good.mp3") == "same file as again/good.mp3"
+    assert any(words in reasons.pop("noise.mp3") for words in ("unreadable", "no audio"))
     assert set(reasons) == {"cut.mp3"} and {r.stage for r in found.rejected} == {"download"}
 
 
@@ -153,12 +176,24 @@ def test_accents_match_however_they_are_stored(tmp_path: Path, on_disk: str, in_
 
 def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
     encode(tmp_path / "music/a.flac", 220)
-    (tmp_path / "music/b.flac").write_text("broken")
-    (tmp_path / "music/exclude.csv").write_text("file_path\nb.flac\nc.flac\n")
+    for name in ("b.flac", "d.flac"):
+        (tmp_path / "music" / name).write_text("broken")
+    (tmp_path / "music/exclude.csv").write_text("file_path,reason\nb.flac,\nc.flac,\nd.flac,sounds bad\n")
+    (tmp_path / "music/metadata.csv").write_text("file_path\ne.flac\n")
     found = fetch(tmp_path / "music", tmp_path / "out")
     assert [t.file_path for t in found.tracks] == ["a.flac"]
     reasons = {r.file_path: r.reason for r in found.rejected}
-    assert reasons == {"b.flac": "exclude.csv: no reason given", "c.flac": "exclude.csv: no such audio file"}
+    assert reasons == {
+        "b.flac": "exclude.csv: no reason given",
+        "c.flac": "exclude.csv: no such audio file",
+        "d.flac": "exclude.csv: sounds bad",
+        "e.flac": "metadata.csv: no such audio file",
+    }
+
+
+def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        fetch(tmp_path / "none", tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +208,8 @@ def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
         ('file_path,structure\na.flac,"[{""name"": ""drop"", ""start"": 9, ""end"": 3}]"\n', "does not end after"),
         ('file_path,structure\na.flac,"[{""start"": 1, ""end"": 3}]"\n', "no section with a name"),
         ('file_path,structure\na.flac,"[{""name"": ""drop"", ""start"": null, ""end"": 3}]"\n', "structure of a.flac"),
+        ("file_path,tempo\na.flac,1\n", "unknown column 'tempo'"),
+        ("title\nx\n", "each row needs a file_path"),
     ],
     ids=[
         "comma in a later row",
@@ -184,6 +221,8 @@ def test_what_is_excluded_is_not_even_read(tmp_path: Path) -> None:
         "backwards",
         "no name",
         "no start",
+        "unknown column",
+        "no file_path",
     ],
 )
 def test_a_slip_in_the_table_is_one_sentence(tmp_path: Path, table: str, message: str) -> None:

@@ -87,6 +87,15 @@ def test_dropped_words_leave_the_others_in_order() -> None:
     assert all(0.4 < sum(w in t for t in texts) / 240 < 0.8 for w in order), "no word is special"
 
 
+def test_dropouts_have_their_rates() -> None:
+    batches = [sampler(cfg_dropout=0.3).at(n) for n in range(400)]
+    dropped = [all(t is None for t in b.texts) for b in batches]
+    assert 0.22 < np.mean(dropped) < 0.38
+    assert all(len({t is None for t in b.texts}) == 1 for b in batches), "the whole condition set is dropped together"
+    words = [len((t or "").split()) for n in range(200) for t in sampler(word_dropout=0.3).at(n).texts]
+    assert np.mean(words) == pytest.approx(6 * 0.7, abs=0.2)
+
+
 def npy(frames: int) -> bytes:
     file = io.BytesIO()
     np.save(file, np.full((4, frames), frames, np.int16))

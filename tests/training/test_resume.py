@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import kit
 import numpy as np
 import pytest
 import torch
 
 from lowend import captions
 from lowend.errors import UserError
-from lowend.models import base, checkpoints, musicgen
+from lowend.models import checkpoints, musicgen
 from lowend.training import data, loop, resume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,10 +25,7 @@ CONFIG = loop.TrainConfig(
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    kit, lineage = base.locate(base.BaseConfig("starter", ""), ROOT / "starter/kit/musicgen")
-    base.unpack(kit, lineage, folder / "base", folder / "codec")
-    return folder / "base"
+    return kit.unpack(tmp_path_factory.mktemp("models")) / "base"
 
 
 def sampler(share: float = 0.0) -> data.Sampler:

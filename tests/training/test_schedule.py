@@ -13,20 +13,25 @@ from lowend.training.schedule import ema_decay, lr_factor, update_ema
 
 
 @pytest.mark.parametrize(
-    ("step", "factor"),
+    ("step", "steps", "warmup", "factor"),
     [
-        (0, 0.1),
-        (4, 0.5),
-        (9, 1.0),
-        (10, 1.0),
-        (30, 0.5 * (1 + math.cos(math.pi / 4))),
-        (50, 0.5),
-        (90, 0.0),
-        (200, 0.0),
+        (0, 90, 10, 0.1),
+        (4, 90, 10, 0.5),
+        (9, 90, 10, 1.0),
+        (10, 90, 10, 1.0),
+        (30, 90, 10, 0.5 * (1 + math.cos(math.pi / 4))),
+        (50, 90, 10, 0.5),
+        (90, 90, 10, 0.0),
+        (200, 90, 10, 0.0),
+        (0, 10, 4, 0.25),
+        (3, 10, 4, 1.0),
+        (4, 10, 4, 1.0),
+        (7, 10, 4, 0.5),
+        (10, 10, 4, 0.0),
     ],
 )
-def test_warm_up_then_half_a_cosine(step: int, factor: float) -> None:
-    assert lr_factor(step, 90, 10) == pytest.approx(factor, abs=1e-12)
+def test_warm_up_then_half_a_cosine(step: int, steps: int, warmup: int, factor: float) -> None:
+    assert lr_factor(step, steps, warmup) == pytest.approx(factor, abs=1e-12)
 
 
 @given(st.integers(1, 300), st.integers(0, 60))
