@@ -35,15 +35,17 @@ def stages(curriculum: Mapping[str, Mapping[str, object]], found: Metrics) -> st
 def evaluations(found: Metrics) -> str:
     """Each evaluation beside the base model and the clips that it is held against."""
     lines = [
-        "| evaluation | cross-entropy of base | of the model | FAD held against | FAD | change (95 %) | tempo right |",
-        "|---|---|---|---|---|---|---|",
+        "| evaluation | cross-entropy of base | of the model | change (95 %) "
+        "| FAD held against | FAD | change (95 %) | tempo right |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for key, m in sorted(found.items()):
+        gain = f"{m['ce_change']:+.3f} ({m['ce_change_low']:+.3f} … {m['ce_change_high']:+.3f})"
         change = f"{m['fad_change']:+.1f} ({m['fad_change_low']:+.1f} … {m['fad_change_high']:+.1f})"
         tempo = f"{m['against_tempo_right']:.0%} → {m['tempo_right']:.0%}" if "tempo_right" in m else "not asked for"
         lines.append(
-            f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {m['against_fad']:.1f} | {m['fad']:.1f} | {change} "
-            f"| {tempo} |"
+            f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {gain} "
+            f"| {m['against_fad']:.1f} | {m['fad']:.1f} | {change} | {tempo} |"
         )
     return "\n".join(lines)
 
