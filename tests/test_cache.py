@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from lowend import cache
+from lowend import cache, shards
+from lowend.errors import Unusable, UserError
 from lowend.shards import Member
 
 
@@ -48,22 +53,74 @@ def test_a_module_that_changes_changes_the_cache(tmp_path: Path) -> None:
     assert cache.code(module, sys.modules["lowend.cache"]) != before
 
 
-def test_what_was_made_is_read_again_and_other_tracks_are_not_touched(tmp_path: Path) -> None:
-    content = {i: [Member(i, "json", i.encode()), Member(i, "x.npy", b"2")] for i in ("a", "b")}
-    made = {i: cache.members(tmp_path, i, lambda i=i: content[i]) for i in content}  # type: ignore[misc]
-
-    def never() -> list[Member]:
-        raise AssertionError("made twice")
-
-    assert {i: cache.members(tmp_path, i, never) for i in content} == made == content
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"], "no temporary folder is left"
-    assert cache.digest(b"x") != cache.digest(b"y") and cache.digest(b"x") == cache.digest(b"x")
+@dataclass(frozen=True)
+class Job:
+    id: str
+    home: Path
 
 
-def test_a_killed_track_is_not_in_the_cache(tmp_path: Path) -> None:
-    def killed() -> list[Member]:
-        raise KeyboardInterrupt
+def jobs(folder: Path, names: str) -> list[Job]:
+    return [Job(n, cache.home(folder, n, "input")) for n in names]
 
-    with pytest.raises(KeyboardInterrupt):
-        cache.members(tmp_path, "a", killed)
-    assert cache.members(tmp_path, "a", lambda: [Member("a", "json", b"")])
+
+def make(job: Job) -> list[Member]:
+    """Every call leaves a trace; "r" is set aside, "k" kills its worker once, and "f" always."""
+    with (job.home.parent.parent / "calls").open("a") as calls:
+        calls.write(job.id)
+    if job.id == "r":
+        raise Unusable("silent")
+    marker = job.home.with_suffix(".killed")
+    if job.id == "f" or (job.id == "k" and not marker.exists()):
+        job.home.parent.mkdir(exist_ok=True, parents=True)
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [shards.note(job.id, {"name": job.id}, [])]
+
+
+def test_only_what_is_new_is_made_and_results_keep_their_order(tmp_path: Path) -> None:
+    first = cache.compute(make, jobs(tmp_path / "s", "acr"), "x")
+    assert [k.id for k in first] == ["a", "c", "r"]
+    assert [k.reason for k in first] == [None, None, "silent"] and first[1].note["name"] == "c"
+    assert sorted((tmp_path / "calls").read_text()) == ["a", "c", "r"]
+    again = cache.compute(make, jobs(tmp_path / "s", "abcr"), "x")
+    assert [k.id for k in again] == ["a", "b", "c", "r"] and again[3].reason == "silent"
+    assert sorted((tmp_path / "calls").read_text()) == ["a", "b", "c", "r"], "what was set aside is remembered too"
+    assert {p.suffix for p in (tmp_path / "s").iterdir()} == {".tar"}, "no temporary file is left"
+
+
+def test_other_inputs_are_other_homes(tmp_path: Path) -> None:
+    homes = {cache.home(tmp_path, "a", *inputs) for inputs in ((), ("x",), ("x", "y"), ("xy",), ("y", "x"))}
+    assert len(homes) == 5 and cache.home(tmp_path, "a", "x") == cache.home(tmp_path, "a", "x")
+
+
+def in_pairs(some: Sequence[Job]) -> Iterator[cache.Made]:
+    assert len(some) <= 2
+    for job in some:
+        yield (
+            Unusable("silent")
+            if job.id == "r"
+            else [Member(job.id, "json", b"{}"), Member(job.id, "n", b"%d" % len(some))]
+        )
+
+
+def test_groups_hold_at_most_so_many_and_one_result_each(tmp_path: Path) -> None:
+    found = cache.compute_groups(in_pairs, jobs(tmp_path, "abrde"), "x", 2)
+    assert [k.read("n") for k in found] == [b"2", b"2", None, b"2", b"1"] and found[2].reason == "silent"
+
+
+def test_a_killed_worker_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOWEND_WORKERS", "2")
+    found = cache.compute(make, jobs(tmp_path / "s", "abkcd"), "x")
+    assert [k.note["name"] for k in found] == list("abkcd")
+    untouched = cache.compute(make, jobs(tmp_path / "t", "abcd"), "x")
+    assert [k.home.read_bytes() for k in untouched] == [k.home.read_bytes() for k in found if k.id != "k"]
+
+
+def test_a_worker_that_dies_every_time_ends_with_a_sentence_and_loses_no_other_track(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOWEND_WORKERS", "2")
+    wanted = jobs(tmp_path / "s", "abfcd")
+    with pytest.raises(UserError, match=r"x: worker processes died 3 times.*set LOWEND_WORKERS=1"):
+        cache.compute(make, wanted, "x")
+    assert [j.id for j in wanted if not j.home.exists()] == ["f"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 import time
 from pathlib import Path
@@ -97,3 +98,33 @@ def test_json_is_the_same_bytes_for_the_same_value() -> None:
         == shards.json_bytes({"a": "ü", "b": 1})
         == '{\n "a": "ü",\n "b": 1\n}\n'.encode()
     )
+
+
+def test_merged_tars_are_the_shards_that_writing_makes(tmp_path: Path) -> None:
+    rows = [[Member(f"{n:02d}", name, bytes([n]) * n) for name in ("mix.flac", "json")] for n in range(40)]
+    shards.write(tmp_path / "written", rows)
+    for row in rows:
+        shards.write_tar(tmp_path / "tars" / f"{row[0].id}.tar", row)
+    homes = [(row[0].id, tmp_path / "tars" / f"{row[0].id}.tar") for row in rows]
+    shards.merge(tmp_path / "merged", homes)
+    written, merged = ({p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("written", "merged"))
+    assert written == merged
+    with pytest.raises(ValueError, match="increasing"):
+        shards.merge(tmp_path / "wrong", homes[::-1])
+
+
+def test_some_members_of_a_track_are_read_alone_and_a_new_file_is_noticed(tmp_path: Path) -> None:
+    shards.write(tmp_path, [[Member("a", "json", b'{"x": 1}'), Member("a", "mix.flac", b"audio")]])
+    assert shards.read_track(tmp_path, "a", "mix.flac") == {"mix.flac": b"audio"}
+    assert shards.read_track(tmp_path, "a", "bass.flac") == {} and shards.read_note(tmp_path, "a") == {"x": 1}
+    shards.write(tmp_path, [[Member("a", "json", b'{"x": 22}'), Member("a", "mix.flac", b"audio")]])
+    assert shards.read_note(tmp_path, "a") == {"x": 22}
+
+
+def test_a_notes_digest_is_of_the_other_members_in_any_order() -> None:
+    members = [Member("a", "mix.flac", b"audio"), Member("a", "bass.flac", b"low")]
+    digests = {
+        json.loads(shards.note("a", {"x": x}, rows).data)["digest"]
+        for x, rows in ((1, members), (2, members[::-1]), (1, members[:1]), (1, [Member("a", "mix.flac", b"other")]))
+    }
+    assert len(digests) == 3

@@ -1,14 +1,25 @@
-"""Workers change how fast, never what: order, threads, and a wrong setting."""
+"""Workers change how fast, never what: order, threads, a cluster, and a wrong setting."""
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from lowend import workers
+from lowend import cache, shards, workers
+from lowend.audio.io import flac_bytes, resample
 from lowend.errors import UserError
+from lowend.seeds import rng
 
 
 def square(n: int) -> int:
@@ -54,3 +65,70 @@ def test_a_wrong_number_of_workers_is_refused(monkeypatch: pytest.MonkeyPatch, a
     monkeypatch.setenv("LOWEND_WORKERS", asked)
     with pytest.raises(UserError, match=f"LOWEND_WORKERS must be a positive whole number, got '{asked}'"):
         workers.worker_count()
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    home: Path
+
+
+def render(job: Job) -> list[shards.Member]:
+    """Some audio work; track "3" kills its worker once."""
+    marker = job.home.with_suffix(".killed")
+    if job.id == "3" and not marker.exists():
+        job.home.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    wav = rng("render", job.id).uniform(-0.5, 0.5, (2, 8000)).astype(np.float32)
+    flac = shards.Member(job.id, "mix.flac", flac_bytes(resample(wav, 44100, 32000), 32000))
+    return [flac, shards.note(job.id, {"threads": torch.get_num_threads()}, [flac])]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Ray cluster of two cores on this machine's loopback interface."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus=2"]
+    command += ["--node-ip-address=127.0.0.1", f"--port={address.split(':')[1]}", "--include-dashboard=false"]
+    command += ["--disable-usage-stats", f"--temp-dir={tmp_path.parent / 'ray'}"]
+    with (tmp_path / "ray.log").open("w") as log:
+        head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        while "Ray runtime started" not in (tmp_path / "ray.log").read_text():
+            assert head.poll() is None, (tmp_path / "ray.log").read_text()
+            time.sleep(0.2)
+        yield address
+        head.terminate()
+        head.wait(30)
+
+
+def test_a_cluster_makes_the_same_bytes_though_a_worker_dies(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    made = {}
+    for backend in ("processes", "ray"):
+        monkeypatch.setenv("LOWEND_BACKEND", backend)
+        monkeypatch.setenv("LOWEND_RAY_ADDRESS", cluster)
+        monkeypatch.setenv("LOWEND_WORKERS", "2")
+        kept = cache.compute(render, [Job(str(n), tmp_path / backend / f"{n}.tar") for n in range(5)], "x")
+        shards.merge(tmp_path / f"{backend}-shards", ((k.id, k.home) for k in kept))
+        made[backend] = {p.name: p.read_bytes() for p in (tmp_path / f"{backend}-shards").iterdir()}
+        assert (tmp_path / backend / "3.killed").exists() and {k.note["threads"] for k in kept} == {1}
+    ray.shutdown()
+    assert made["ray"] == made["processes"] and made["ray"]
+
+
+def test_a_wrong_backend_or_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOWEND_BACKEND", "slurm")
+    with pytest.raises(UserError, match="LOWEND_BACKEND must be processes or ray, got 'slurm'"):
+        list(workers.parallel_map(square, [1], "x"))
+    monkeypatch.setenv("LOWEND_BACKEND", "ray")
+    monkeypatch.setenv("LOWEND_RAY_ADDRESS", "auto")
+    monkeypatch.setenv("RAY_TMPDIR", "/nonexistent")
+    with pytest.raises(UserError, match=r"no Ray cluster at LOWEND_RAY_ADDRESS=auto .*`ray start --head`"):
+        list(workers.parallel_map(square, [1], "x"))

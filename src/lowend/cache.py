@@ -1,19 +1,71 @@
 """What outlives a stage: a per-track, content-addressed cache and folders to resume from.
 
 DVC deletes a stage's outputs before it runs, so whatever a killed run should not lose lives below
-`LOWEND_SCRATCH` (default `scratch/`), under a hash of everything that decides the result.
+`LOWEND_SCRATCH` (default `scratch/`), under a hash of everything that decides the result. A track is
+one tar file, written and then renamed, so that a kill costs the tracks in flight and no others.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Protocol, TypeVar
 
 from lowend import shards
+from lowend.errors import Unusable, UserError
 from lowend.shards import Member
+from lowend.workers import WorkerLost, parallel_map
+
+REJECTED = "rejected.txt"
+"""The member that stands for a track that was set aside; it holds the reason."""
+
+ATTEMPTS = 3
+Made = list[Member] | Unusable
+
+
+class Job(Protocol):
+    """One track's work: what it is called, and where the cache keeps what comes out."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def home(self) -> Path: ...  # noqa: D102
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the cache holds of one track."""
+
+    id: str
+    home: Path  # the tar file
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of one member, None where there is none of this name."""
+        return shards.read_tar(self.home, self.id).get(name)
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The track's `json` member."""
+        data = self.read("json")
+        assert data is not None, f"{self.home} holds no json"
+        note: dict[str, Any] = json.loads(data)
+        return note
+
+    @property
+    def reason(self) -> str | None:
+        """Why the track was set aside, None where it is usable."""
+        data = self.read(REJECTED)
+        return None if data is None else data.decode()
 
 
 def scratch(stage: str, *parts: object) -> Path:
@@ -28,11 +80,6 @@ def code(*modules: ModuleType) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def digest(*parts: bytes) -> str:
-    """Short hash of some bytes, to name what was made from them."""
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
-
-
 def files(*roots: Path) -> str:
     """Hash of the names and bytes of all files below `roots` (a file counts as itself)."""
     digest = hashlib.sha256()
@@ -44,13 +91,54 @@ def files(*roots: Path) -> str:
     return digest.hexdigest()
 
 
-def members(folder: Path, track_id: str, make: Callable[[], list[Member]]) -> list[Member]:
-    """The members of one track, made once: a tar file below `folder`, written and then renamed."""
-    home = folder / track_id
-    if not home.exists():
-        made = make()
-        partial = folder / f"{track_id}.{os.getpid()}.tmp"
-        shards.write(partial, [made])
-        partial.replace(home)
-        return made
-    return list(shards.read(home))
+def home(folder: Path, track_id: str, *inputs: str) -> Path:
+    """Where `folder` (of `scratch`) keeps a track that was made from inputs with these digests."""
+    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:16]
+    return folder / f"{track_id}-{key}.tar"
+
+
+def compute(make: Callable[[AnyJob], list[Member]], jobs: Sequence[AnyJob], what: str) -> list[Kept]:
+    """What `make` makes of every job, in their order; only what the cache lacks is made, by worker processes.
+
+    A track for which `make` raises `Unusable` is kept as set aside, with the reason.
+    """
+    return compute_groups(partial(_each, make), jobs, what, 1)
+
+
+def _each(make: Callable[[AnyJob], list[Member]], jobs: Sequence[AnyJob]) -> Iterator[Made]:
+    for job in jobs:
+        try:
+            yield make(job)
+        except Unusable as reason:
+            yield reason
+
+
+def compute_groups(
+    make: Callable[[Sequence[AnyJob]], Iterable[Made]], jobs: Sequence[AnyJob], what: str, size: int
+) -> list[Kept]:
+    """As `compute`, for a `make` that works on up to `size` jobs at once and yields one result for each.
+
+    When a worker process dies, what is still missing is made again, `ATTEMPTS` times in all.
+
+    Raises:
+        UserError: workers went on dying.
+    """
+    for attempt in range(ATTEMPTS):
+        missing = [job for job in jobs if not job.home.exists()]
+        groups = [missing[i : i + size] for i in range(0, len(missing), size)]
+        try:
+            for _ in parallel_map(partial(_store, make), groups, what, isolated=attempt > 0):
+                pass
+            return [Kept(job.id, job.home) for job in jobs]
+        except WorkerLost as error:
+            logging.getLogger(__name__).warning("%s: attempt %d lost a worker: %s", what, attempt + 1, error)
+    raise UserError(
+        f"{what}: worker processes died {ATTEMPTS} times, perhaps for want of memory; set LOWEND_WORKERS=1, "
+        "or lower download.part_s in params.yaml"
+    )
+
+
+def _store(make: Callable[[Sequence[AnyJob]], Iterable[Made]], jobs: Sequence[AnyJob]) -> None:
+    for job, made in zip(jobs, make(jobs), strict=True):
+        members = [Member(job.id, REJECTED, str(made).encode())] if isinstance(made, Unusable) else made
+        shards.write_tar(job.home, members)

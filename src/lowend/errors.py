@@ -13,6 +13,10 @@ class UserError(Exception):
     """Something the user can put right; the message says what, where and how."""
 
 
+class Unusable(Exception):
+    """A file or track that cannot be trained on; the message is the reason."""
+
+
 def _inside_environment() -> bool:
     return sys.prefix != sys.base_prefix or bool(os.environ.get("LOWEND_ANY_PYTHON"))
 
