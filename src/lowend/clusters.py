@@ -23,7 +23,7 @@ class Member:
 
 
 def find(tracks: Sequence[Track], valid: float, test: float) -> dict[str, Member]:
-    """Cluster tracks of all genres by artist (names compared without case) and by recording.
+    """Cluster tracks of all genres by artist (names compared without case), by recording and by file.
 
     Of tracks with the same fingerprint all but the one with the lowest id are `duplicate_of` that
     one. A cluster is named after its lowest id, so that it does not depend on the order of tracks.
@@ -40,7 +40,8 @@ def find(tracks: Sequence[Track], valid: float, test: float) -> dict[str, Member
     original: dict[str, str] = {}
     genres: dict[str, set[str]] = {}
     for track in sorted(tracks, key=lambda t: t.id):
-        for kind, value in (("artist", " ".join(track.artist.casefold().split())), ("audio", track.fingerprint)):
+        links = {"artist": " ".join(track.artist.casefold().split()), "audio": track.fingerprint, "file": track.sha256}
+        for kind, value in links.items():
             if not value:
                 continue
             twin = first.setdefault((kind, value), track.id)

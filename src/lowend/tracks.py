@@ -34,9 +34,27 @@ def parse_sections(text: str) -> list[Section]:
     return found
 
 
+def clip_sections(sections: Sequence[Section], start_s: float, end_s: float) -> list[Section]:
+    """Sections as they are heard between two times, which become 0 and the end."""
+    cut: list[Section] = []
+    for section in sections:
+        start = max(float(section["start"]), start_s)
+        end = min(float(section["end"]), end_s)
+        if start < end:
+            cut.append({**section, "start": round(start - start_s, 3), "end": round(end - start_s, 3)})
+    return cut
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One row. Strings are empty and numbers None where nothing is known."""
+    """One row. Strings are empty and numbers None where nothing is known.
+
+    What analysis writes beside tempo, key, structure and energy: `bpm_confidence` and `key_confidence`
+    (0..1), `chords` (`Am, F, C, G`), `swing` (delay of odd sixteenths in sixteenths), `wobble_hz` (rate
+    of the bass envelope), `sub_bass_share` (of the power, 20-60 Hz), `brightness_hz` (spectral
+    centroid), `analysis` (the backend that ran), `flags` (doubts, separated by semicolons). `variants` is a JSON
+    list of captions that training draws from; `caption` is the first of them.
+    """
 
     id: str
     file_path: str
@@ -52,6 +70,16 @@ class Track:
     structure: str = ""
     synthesis_type: str = ""
     energy_level: str = ""
+    bpm_confidence: float | None = None
+    key_confidence: float | None = None
+    chords: str = ""
+    swing: float | None = None
+    wobble_hz: float | None = None
+    sub_bass_share: float | None = None
+    brightness_hz: float | None = None
+    analysis: str = ""
+    flags: str = ""
+    variants: str = ""
     licence: str = ""
     licence_url: str = ""
     attribution: str = ""
@@ -65,9 +93,14 @@ class Track:
         """Timed sections, empty where the structure is unknown."""
         return parse_sections(self.structure)
 
+    @property
+    def texts(self) -> list[str]:
+        """The captions that training draws from: the variants, or the one caption."""
+        return list(json.loads(self.variants)) if self.variants else [self.caption]
+
 
 COLUMNS = tuple(f.name for f in dataclasses.fields(Track))
-_FLOATS = ("bpm", "duration")
+_FLOATS = tuple(f.name for f in dataclasses.fields(Track) if f.type == "float | None")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from lowend.audio.io import Unusable, Wave, decode
+from lowend.audio.io import Wave, decode
+from lowend.errors import Unusable
 from lowend.seeds import rng
 
 RATE = 48000

@@ -12,16 +12,11 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowend.audio.inspect import Inspected, fingerprint, inspect
-from lowend.audio.io import Unusable, decode
+from lowend.audio.inspect import fingerprint, inspect, sha256
+from lowend.audio.io import decode
+from lowend.errors import Unusable
 
 RATE = 32000
-
-
-def inspected(path: Path) -> Inspected:
-    found = inspect(path)
-    assert isinstance(found, Inspected), found
-    return found
 
 
 @settings(max_examples=10, deadline=None)
@@ -32,24 +27,23 @@ def test_lossless_copies_share_a_fingerprint(tmp_path_factory, channels: int, sa
     for name in ("a.wav", "b.flac", "c.aiff", "d.caf"):
         sf.write(folder / name, pcm, RATE, subtype="PCM_16")
     sf.write(folder / "e.wav", pcm.astype(np.float64) / 2**15, RATE, subtype="PCM_24")
-    found = [inspected(path) for path in sorted(folder.iterdir())]
-    assert len({f.fingerprint for f in found}) == 1 and len({f.id for f in found}) == 5
+    found = [inspect(path) for path in sorted(folder.iterdir())]
+    assert len({f.fingerprint for f in found}) == 1 and len({sha256(path) for path in folder.iterdir()}) == 5
     pcm[samples // 2, 0] ^= 1 << 8
     sf.write(folder / "f.flac", pcm, RATE, subtype="PCM_16")
-    assert inspected(folder / "f.flac").fingerprint != found[0].fingerprint
+    assert inspect(folder / "f.flac").fingerprint != found[0].fingerprint
 
 
 def test_new_tags_make_a_new_file_of_the_same_recording(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     sf.write(path, 0.3 * np.sin(np.arange(3 * RATE) / 20), RATE)
-    before = inspected(path)
-    assert before.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() and before.id == before.sha256[:16]
-    assert before.duration == pytest.approx(3)
+    before, bytes_before = inspect(path), sha256(path)
+    assert bytes_before == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert before.duration == 3 and before.peak == pytest.approx(0.3, abs=0.001)
     tags = mutagen.File(path)
     tags["title"] = "new"
     tags.save()
-    after = inspected(path)
-    assert after.fingerprint == before.fingerprint and after.id != before.id
+    assert inspect(path) == before and sha256(path) != bytes_before
 
 
 def test_mono_is_not_stereo_and_full_scale_does_not_wrap() -> None:
@@ -61,7 +55,8 @@ def test_mono_is_not_stereo_and_full_scale_does_not_wrap() -> None:
 
 
 def test_what_cannot_be_read_is_a_reason(tmp_path: Path) -> None:
-    assert "No such file" in str(inspect(tmp_path / "none.wav"))
+    with pytest.raises(Unusable, match="No such file"):
+        inspect(tmp_path / "none.wav")
     (tmp_path / "a.ogg").write_bytes(b"OggS" + bytes(99))
     (tmp_path / "empty.wav").write_bytes(b"")
     wave = 0.3 * np.sin(np.arange(3 * RATE) / 20)
@@ -70,4 +65,6 @@ def test_what_cannot_be_read_is_a_reason(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         with pytest.raises(Unusable) as refused:
             decode(path.read_bytes())
-        assert inspect(path) == str(refused.value)
+        with pytest.raises(Unusable) as again:
+            inspect(path)
+        assert str(again.value) == str(refused.value)

@@ -12,7 +12,8 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowend.audio.io import Unusable, decode, flac_bytes, read_flac, resample, set_channels
+from lowend.audio.io import decode, flac_bytes, read_flac, resample, set_channels
+from lowend.errors import Unusable
 
 RATE = 32000
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 3 * RATE)).astype(np.float32)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -10,6 +12,8 @@ import numpy as np
 import soundfile as sf
 import soxr
 from numpy.typing import NDArray
+
+from lowend.errors import Unusable
 
 Wave = NDArray[np.float32]
 
@@ -20,50 +24,112 @@ _EXTENSIONS = """aac aif aiff alac ape au caf flac m4a mka mkv mp2 mp3 mp4 mpc o
 EXTENSIONS = frozenset("." + name for name in _EXTENSIONS.split())
 
 
-class Unusable(Exception):
-    """A file that cannot be trained on; the message is the reason."""
-
-
-def decode(source: Path | bytes) -> tuple[Wave, int]:
+def decode(source: Path | bytes, to_rate: int | None = None) -> tuple[Wave, int]:
     """Decode the first audio stream: float32 [C, S] with one or two channels, and its rate in Hz.
 
-    More than two channels are mixed down to two by libav.
+    More than two channels are mixed down to two by libav. With `to_rate` the samples are resampled as
+    they come, so that a file of a high rate is never whole in memory at its own.
 
     Raises:
         Unusable: not audio, cut off at the start, of an impossible rate, shorter than 2 s, silent, or
             holding NaN.
     """
-    try:
-        wav, rate = _decode(source)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise Unusable(f"unreadable: {getattr(error, 'strerror', None) or error}") from None
-    if not RATES[0] <= rate <= RATES[1]:
-        raise Unusable(f"sample rate of {rate} Hz, outside {RATES[0]}..{RATES[1]}")
-    if not np.isfinite(wav).all():
-        raise Unusable("holds NaN or infinite samples")
-    if wav.shape[1] < MIN_SECONDS * rate:
-        raise Unusable(f"too short: {wav.shape[1] / rate:.2f} s, at least {MIN_SECONDS:g} s are needed")
-    if np.abs(wav).max() < SILENCE_PEAK:
-        raise Unusable("silent: peak below -60 dBFS")
-    return wav, rate
+    rate, decoded = blocks(source)
+    told = Extent(rate)
+    parts = []
+    resampler: soxr.ResampleStream | None = None
+    for block in decoded:
+        told.add(block)
+        if to_rate and to_rate != rate:
+            resampler = resampler or soxr.ResampleStream(rate, to_rate, len(block), quality="VHQ")
+            block = np.ascontiguousarray(resampler.resample_chunk(block.T).T)
+        parts.append(block)
+    told.check()
+    if resampler:
+        parts.append(resampler.resample_chunk(np.zeros((0, told.channels), np.float32), last=True).T)
+    return np.concatenate(parts, axis=1, dtype=np.float32), to_rate or rate
 
 
-def _decode(source: Path | bytes) -> tuple[Wave, int]:
-    opened = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-    with av.open(opened, metadata_errors="replace") as container:
-        if not container.streams.audio:
-            raise Unusable("holds no audio stream")
-        stream = container.streams.audio[0]
-        layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-        resampler = av.AudioResampler(format="fltp", layout=layout)
-        parts = []
-        for frame in container.decode(stream):
-            frame.pts = None
-            parts += [out.to_ndarray() for out in resampler.resample(frame)]
-        parts += [out.to_ndarray() for out in resampler.resample(None)]
-        if not parts:
+class Extent:
+    """What a stream of blocks amounts to: its length, its peak, and whether it is usable."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate, self.channels, self.samples, self.peak = rate, 0, 0, 0.0
+
+    def add(self, block: Wave) -> None:
+        """Take one block [C, n] into account."""
+        self.channels, samples = block.shape
+        self.samples += samples
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+        if not np.isfinite(self.peak) or not np.isfinite(block).all():
+            raise Unusable("holds NaN or infinite samples")
+
+    @property
+    def seconds(self) -> float:
+        """Length so far."""
+        return self.samples / self.rate
+
+    def check(self) -> None:
+        """Refuse what is too short or silent.
+
+        Raises:
+            Unusable: with the reason.
+        """
+        if not self.samples:
             raise Unusable("holds no audio frames")
-        return np.concatenate(parts, axis=1).astype(np.float32), int(stream.rate)
+        if self.seconds < MIN_SECONDS:
+            raise Unusable(f"too short: {self.seconds:.2f} s, at least {MIN_SECONDS:g} s are needed")
+        if self.peak < SILENCE_PEAK:
+            raise Unusable("silent: peak below -60 dBFS")
+
+
+def blocks(source: Path | bytes) -> tuple[int, Iterator[Wave]]:
+    """The rate in Hz of the first audio stream, and its samples as blocks [C, n] of a second or so.
+
+    Raises:
+        Unusable: not audio, or of an impossible rate; the iterator raises it where decoding fails.
+    """
+    try:
+        container = av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), metadata_errors="replace")
+    except _BROKEN as error:
+        raise _unreadable(error) from None
+    if not container.streams.audio:
+        container.close()
+        raise Unusable("holds no audio stream")
+    rate = int(container.streams.audio[0].rate or 0)
+    if not RATES[0] <= rate <= RATES[1]:
+        container.close()
+        outside = f"sample rate of {rate} Hz, outside {RATES[0]}..{RATES[1]}"
+        raise Unusable(outside if rate else "unreadable: it states no sample rate")
+    return rate, _decoded(container, rate)
+
+
+_BROKEN = (av.error.FFmpegError, OSError, ValueError)
+
+
+def _unreadable(error: Exception) -> Unusable:
+    return Unusable(f"unreadable: {getattr(error, 'strerror', None) or error}")
+
+
+def _decoded(container: av.container.InputContainer, size: int) -> Iterator[Wave]:
+    """Blocks of at least `size` samples, the last one aside."""
+    waiting: list[Wave] = []
+    with container:
+        try:
+            stream = container.streams.audio[0]
+            layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+            resampler = av.AudioResampler(format="fltp", layout=layout)
+            for frame in chain(container.decode(stream), [None]):
+                if frame is not None:
+                    frame.pts = None
+                waiting += [out.to_ndarray() for out in resampler.resample(frame)]
+                if sum(part.shape[1] for part in waiting) >= size:
+                    yield np.concatenate(waiting, axis=1, dtype=np.float32)
+                    waiting = []
+            if waiting:
+                yield np.concatenate(waiting, axis=1, dtype=np.float32)
+        except _BROKEN as error:
+            raise _unreadable(error) from None
 
 
 def resample(wav: Wave, rate: int, to_rate: int) -> Wave:
