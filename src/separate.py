@@ -8,15 +8,14 @@ Where the source knows its true stems, the SI-SDR against them goes into the met
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from lowend import cache, params, shards
-from lowend.audio import separation, stems
+from lowend.audio import io, separation, stems
 from lowend.errors import UserError, script
-from lowend.tracks import Rejected, Track, read_rejected, read_tracks, write_json, write_rejected, write_tracks
-from lowend.workers import parallel_map
+from lowend.tracks import Rejected, read_rejected, read_tracks, write_json, write_rejected, write_tracks
 
 
 def main() -> None:
@@ -32,27 +31,22 @@ def main() -> None:
     stems.load(config, args.kit)  # before any work, so that a missing model ends the stage at once
 
     model = cache.files(args.kit) if config.model == "starter" else config.model
-    scratch = cache.scratch("separate", config, model, cache.code(separation, stems))
+    scratch = cache.scratch("separate", config, model, cache.code(io, separation, stems))
     jobs = [stems.Job(track, args.raw, args.kit, config, scratch) for track in tracks]
+    done = cache.compute_groups(stems.separate_tracks, jobs, "separating", stems.tracks_at_once(tracks))
+    for track, kept in zip(tracks, done, strict=True):
+        if kept.reason:
+            rejected.append(Rejected(track.file_path, "separate", kept.reason))
+            logging.warning("set aside: %s: %s", track.file_path, kept.reason)
+    usable = [(track, kept) for track, kept in zip(tracks, done, strict=True) if not kept.reason]
+    if not usable:
+        raise UserError(f"{args.raw}: none of {len(tracks)} tracks could be separated; see the reasons above")
+
     shutil.rmtree(args.out, ignore_errors=True)
-    kept: list[Track] = []
-    notes: list[bytes] = []
-
-    def results() -> Iterator[list[shards.Member]]:
-        for track, made in zip(tracks, parallel_map(stems.separate_track, jobs, "separating"), strict=True):
-            if isinstance(made, str):
-                rejected.append(Rejected(track.file_path, "separate", made))
-                continue
-            kept.append(track)
-            notes.extend(m.data for m in made if m.name == "json")
-            yield made
-
-    shards.write(args.out, results())
-    if not kept:
-        raise UserError(f"{args.raw}: none of {len(tracks)} tracks could be separated; see rejected.csv")
-    write_tracks(args.out / "tracks.csv", kept)
+    shards.merge(args.out, ((kept.id, kept.home) for _, kept in usable))
+    write_tracks(args.out / "tracks.csv", [track for track, _ in usable])
     write_rejected(args.out / "rejected.csv", rejected)
-    write_json(args.metrics, stems.summarise(notes, len(rejected)))
+    write_json(args.metrics, stems.summarise([kept.note for _, kept in usable], len(rejected)))
 
 
 if __name__ == "__main__":
