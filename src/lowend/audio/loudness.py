@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyloudnorm
+import soxr
 
 from lowend.audio import dynamics
 from lowend.audio.dynamics import Curve
@@ -37,13 +38,15 @@ class Target:
 class Gain:
     """What was measured, what was applied, and what is missing to the target.
 
-    `gain_db` is the constant part; `reduction_db` how far the curve goes below it at most.
+    `measured_lra` is None where no range is asked for; `gain_db` is the constant part; `reduction_db` how
+    far the curve goes below it at most.
     """
 
     measured_lufs: float
-    measured_lra: float
+    measured_lra: float | None
     gain_db: float
     reduction_db: float
+    reached_lufs: float
     short_of_target_db: float
 
 
@@ -54,7 +57,8 @@ def integrated_lufs(wav: Wave, rate: int) -> float:
 
 def true_peak_dbtp(wav: Wave) -> float:
     """True peak of [C, S] in dBTP: the largest value after fourfold oversampling (BS.1770-4, annex 2)."""
-    peak = float(dynamics.true_peaks(wav).max(initial=0.0))
+    between = soxr.resample(wav.T.astype(np.float32), 1, 4, quality="VHQ")
+    peak = max(float(np.abs(w).max(initial=0.0)) for w in (between, wav))
     return 20 * np.log10(max(peak, 1e-9))
 
 
@@ -67,14 +71,18 @@ def track_gain(mix: Wave, views: Iterable[Wave], rate: int, target: Target) -> t
     measured = integrated_lufs(mix, rate)
     curve = np.ones(mix.shape[1], np.float32)
     if not np.isfinite(measured):
-        return Gain(measured, 0.0, 0.0, 0.0, 0.0), curve
+        return Gain(measured, None, 0.0, 0.0, measured, 0.0), curve
+    level, squeezed, lra = measured, mix, None
     if target.lra > 0:
+        lra = round(dynamics.loudness_range(mix, rate), 2)
         curve = dynamics.compressor(mix, rate, target.lra)
+        squeezed = mix * curve
+        level = integrated_lufs(squeezed, rate)
     if target.limiter:
-        gain_db, curve = _drive(mix, curve, rate, target)
+        gain_db, limit = _drive(squeezed, level, rate, target)
+        curve = curve * limit
     else:
-        level = integrated_lufs(mix * curve, rate)
-        gain_db = min(target.lufs - level, target.peak_dbtp - METERS_DIFFER_DB - true_peak_dbtp(mix * curve))
+        gain_db = min(target.lufs - level, target.peak_dbtp - METERS_DIFFER_DB - true_peak_dbtp(squeezed))
     factor = curve * np.float32(10 ** (gain_db / 20))
     loudest = max((float(np.abs(view * factor).max(initial=0.0)) for view in views), default=0.0)
     if loudest > SAMPLE_CEILING:
@@ -84,23 +92,23 @@ def track_gain(mix: Wave, views: Iterable[Wave], rate: int, target: Target) -> t
     reduction_db = -20 * np.log10(float(curve.min()))
     gain = Gain(
         round(measured, 4),
-        round(dynamics.loudness_range(mix, rate), 2),
+        lra,
         round(float(gain_db), 6),
         round(max(0.0, float(reduction_db)), 2),
+        round(reached, 4),
         round(target.lufs - reached, 4),
     )
     return gain, factor
 
 
-def _drive(mix: Wave, curve: Curve, rate: int, target: Target) -> tuple[float, Curve]:
-    """The gain in dB in front of the limiter that brings what leaves it to the target, and the whole curve."""
-    squeezed = mix * curve
-    first = gain_db = target.lufs - integrated_lufs(squeezed, rate)
+def _drive(mix: Wave, level: float, rate: int, target: Target) -> tuple[float, Curve]:
+    """The gain in dB in front of the limiter that brings [C, S] of `level` LUFS to the target, and its curve."""
+    first = gain_db = target.lufs - level
     for _ in range(12):
-        driven = squeezed * np.float32(10 ** (gain_db / 20))
+        driven = mix * np.float32(10 ** (gain_db / 20))
         limit = dynamics.limiter(driven, rate, target.peak_dbtp - METERS_DIFFER_DB)
         missing = target.lufs - integrated_lufs(driven * limit, rate)
         if abs(missing) <= TOLERANCE_LU or gain_db - first >= MAX_DRIVE_DB:
             break
         gain_db = min(gain_db + missing, first + MAX_DRIVE_DB)
-    return gain_db, curve * limit
+    return gain_db, limit
