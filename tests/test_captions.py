@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from lowend import captions, params
+from lowend.audio import views
+from lowend.errors import UserError
 from lowend.sources import synth
 from lowend.tracks import Track
+from lowend.training import data
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = captions.load_template(ROOT / captions.TEMPLATE)
@@ -47,9 +51,8 @@ def test_a_genre_without_a_name_is_written_as_it_is() -> None:
     assert captions.caption(Track("1", "x", genre="dubstep", sub_genre="dubstep"), TEMPLATE) == "dubstep"
 
 
-def test_every_view_that_is_tokenised_has_its_words() -> None:
-    views = params.load("encode", path=ROOT / "params.yaml")["encode"]["views"]
-    texts = {v: captions.for_view("trap", v, TEMPLATE) for names in views.values() for v in names}
+def test_every_view_that_can_be_trained_on_has_its_words() -> None:
+    texts = {v: captions.for_view("trap", v, TEMPLATE) for v in (*views.VIEWS, *data.SECTIONS)}
     assert len(set(texts.values())) == len(texts) and texts["mix"] == "trap"
     assert all(text.endswith("trap") for text in texts.values())
     with pytest.raises(KeyError, match="vocals"):
@@ -71,3 +74,151 @@ def test_the_users_caption_replaces_all_of_it_but_the_view() -> None:
     track = dataclasses.replace(Track("1", "x", genre="hiphop", bpm=90.0), caption="my own {words}")
     assert captions.caption(track, TEMPLATE) == "my own {words}"
     assert captions.for_view("my own {words}", "drums", TEMPLATE) == "drums only, my own {words}"
+
+
+CHORDED = {**FULL, "chords": "Fm, Db, Ab, Eb"}
+SECTIONS = (
+    '[{"name": "buildup", "start": 0, "end": 16.2}, {"name": "fill", "start": 16.2, "end": 16.4},'
+    ' {"name": "drop", "start": 16.4, "end": 32.04}]'
+)
+TIMELINE = "<buildup, 0–16 s> <drop, 16–32 s>"
+PLAIN = "trap hip-hop at 140 BPM in F minor, high energy, with drums, 808 bass"
+ALL_KINDS = tuple(captions.KINDS)
+
+
+def config(kinds: tuple[str, ...] = ("plain",), variants: int = 4, trigger: str = "") -> captions.CaptionConfig:
+    return captions.CaptionConfig("essentia", kinds, variants, trigger, "")
+
+
+def described(track_id: str = "1", **values: object) -> Track:
+    return Track(track_id, "x", genre="hiphop", **{**CHORDED, "structure": SECTIONS, **values})  # type: ignore[arg-type]
+
+
+def texts(track: Track, *args: object) -> list[str]:
+    return captions.variants(track, TEMPLATE, config(*args), "0/caption")  # type: ignore[arg-type]
+
+
+def test_the_first_of_the_variants_is_the_plain_sentence() -> None:
+    for n in range(20):
+        found = texts(described(str(n)))
+        assert found[0] == PLAIN == captions.caption(described(str(n)), TEMPLATE)
+        assert len(found) == len(set(found)) == 4
+        assert all("140 " in text and "F minor" in text and "drums, 808 bass" in text for text in found)
+    assert texts(described(), ("plain",), 1) == [PLAIN]
+
+
+def test_variants_are_drawn_by_name_and_track() -> None:
+    tracks = [described(str(n)) for n in range(20)]
+    drawn = [texts(track, ALL_KINDS) for track in tracks]
+    assert drawn == [texts(track, ALL_KINDS) for track in tracks]
+    assert len({tuple(found) for found in drawn}) > 10
+    assert drawn != [captions.variants(track, TEMPLATE, config(ALL_KINDS), "1/caption") for track in tracks]
+    said = {text for found in drawn for text in found}
+    for kind in ALL_KINDS:
+        assert said & set(captions.KINDS[kind](tracks[0], TEMPLATE)), f"no variant of kind {kind}"
+
+
+def test_variants_end_where_the_wordings_do() -> None:
+    assert texts(Track("1", "x", genre="dubstep"), ALL_KINDS, 9) == ["dubstep", "dubstep."]
+    assert len(texts(described(), ALL_KINDS, 99)) == sum(
+        len(make(described(), TEMPLATE)) for make in captions.KINDS.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("plain", PLAIN),
+        (
+            "musicbench",
+            "trap hip-hop, high energy, with drums, 808 bass. Its tempo is 140 BPM. Its key is F minor. "
+            "Its chords are Fm, Db, Ab, Eb.",
+        ),
+        ("timed", f"{TIMELINE} {PLAIN}"),
+    ],
+)
+def test_what_each_kind_says(kind: str, first: str) -> None:
+    assert texts(described(), (kind,), 1) == [first]
+    assert texts(described(), (kind,), 1, "lwnd") == [f"lwnd, {first}"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "timed"])
+def test_without_sections_a_timed_caption_is_the_plain_one(kind: str) -> None:
+    assert texts(described(structure=""), (kind,), 1) == [PLAIN]
+
+
+@given(st.sets(st.sampled_from(sorted(CHORDED))))
+def test_no_wording_says_what_is_unknown(known: set[str]) -> None:
+    track = Track("1", "x", genre="hiphop", **{name: CHORDED[name] for name in known})  # type: ignore[arg-type]
+    facts = {**CHORDED, "bpm": "140"}
+    for text in texts(track, ALL_KINDS, 99):
+        for name, fact in facts.items():
+            assert (str(fact) in text) == (name in known and (name != "chords" or text.endswith(".")))
+        assert text == text.strip() and "  " not in text and "None" not in text and "{" not in text
+        assert not re.search(r"[.,] ?[.,]|^[,.]| [,.]", text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("plain", "my {words}"),
+        ("musicbench", "my {words}. Its tempo is 140 BPM. Its key is F minor. Its chords are Fm, Db, Ab, Eb."),
+        ("timed", f"my {{words}} {TIMELINE}"),
+    ],
+)
+def test_the_users_caption_comes_first_in_every_variant(kind: str, first: str) -> None:
+    track = described(caption="my {words}")
+    assert texts(track, (kind,))[0] == first
+    assert all(text.startswith("my {words}") and "trap" not in text for text in texts(track, ALL_KINDS, 99))
+    assert all(text.startswith("lwnd, my {words}") for text in texts(track, ALL_KINDS, 99, "lwnd"))
+
+
+def test_a_full_stop_of_the_users_is_not_doubled() -> None:
+    assert texts(described(caption="Loud!"), ("musicbench",))[0].startswith("Loud! Its tempo")
+    assert texts(described(caption="A choir."), ("musicbench",))[0].startswith("A choir. Its tempo")
+
+
+@given(st.floats(60, 180), st.sampled_from(synth.NOTES), st.integers(0, 50))
+def test_another_tempo_and_key_change_nothing_but_tempo_and_key(bpm: float, note: str, number: int) -> None:
+    """What augmentation relies on: a track of another pitch and tempo is described in the same words."""
+    track = described(str(number))
+    moved = dataclasses.replace(
+        track, bpm=bpm, key=f"{note} major", chords="Am, F", structure=SECTIONS.replace("32", "40")
+    )
+    want = [
+        re.sub(r"\b140\b", f"{bpm:.0f}", text)
+        .replace("F minor", f"{note} major")
+        .replace("Fm, Db, Ab, Eb", "Am, F")
+        .replace("16–32 s", "16–40 s")
+        for text in texts(track, ALL_KINDS, 8)
+    ]
+    assert texts(moved, ALL_KINDS, 8) == want
+
+
+@pytest.mark.parametrize(
+    ("kinds", "number", "trigger", "message"),
+    [
+        (("plain", "haiku"), 1, "", "caption.kinds must list one or more of plain, musicbench, timed"),
+        (("plain", "plain"), 1, "", "each once; got .'plain', 'plain'."),
+        ((), 1, "", "caption.kinds"),
+        (("plain",), 0, "", "caption.variants must be at least 1, got 0"),
+        (("plain",), 1, " x", "caption.trigger must be words .* got ' x'"),
+    ],
+)
+def test_a_slip_in_params_names_its_key(kinds: tuple[str, ...], number: int, trigger: str, message: str) -> None:
+    section = {"analysis": "essentia", "kinds": list(kinds), "variants": number, "trigger": trigger, "audio_model": ""}
+    with pytest.raises(UserError, match=message):
+        params.build(captions.CaptionConfig, section, "caption")
+
+
+def test_the_page_on_captions_shows_what_is_written() -> None:
+    page = (ROOT / "docs/captions.md").read_text()
+    (settings,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.S | re.M)
+    params.build(captions.CaptionConfig, YAML(typ="safe").load(settings)["caption"], "caption")
+    examples = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M))
+    trap = described(chords="Fm, Db, Ab")
+    drop = dataclasses.replace(trap, genre="dubstep", sub_genre="", instruments="drums, wobble bass")
+    assert examples.keys() == captions.KINDS.keys()
+    assert examples["plain"] == PLAIN
+    assert [examples["musicbench"]] == texts(trap, ("musicbench",), 1)
+    assert [examples["timed"]] == texts(drop, ("timed",), 1)

@@ -15,7 +15,7 @@ from mutagen.mp4 import MP4
 from mutagen.oggopus import OggOpus
 
 from lowend.errors import UserError
-from lowend.sources import Fetched, folder
+from lowend.sources import Fetched, folder, metadata
 from lowend.tracks import Track, read_tracks, write_tracks
 
 RATE = 48000
@@ -35,7 +35,10 @@ def encode(path: Path, hz: float) -> Path:
 
 
 def fetch(music: Path, out: Path) -> Fetched:
-    return folder.fetch({"genre": "dubstep"}, music, out, 0)
+    """As download.py does it."""
+    tables = metadata.read(music)
+    found = metadata.apply(folder.fetch({"genre": "dubstep"}, music, out, 0), tables)
+    return Fetched(found.tracks, [*found.rejected, *metadata.strays(found, tables)])
 
 
 def only(music: Path, out: Path) -> Track:

@@ -1,14 +1,8 @@
-"""A user's folder: anything that libav decodes, in sub-folders, with tags and two optional tables.
-
-`metadata.csv` in the folder (columns of the track table, `file_path` relative to the folder) wins
-over tags; `exclude.csv` (`file_path`, and a `reason` if you like) names files to leave out.
-"""
+"""A user's folder: anything that libav decodes, in sub-folders, with tags; files in `exclude.csv` are not read."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +10,12 @@ from typing import Any
 import mutagen
 
 from lowend import licences
-from lowend.audio.inspect import Inspected, inspect
+from lowend.audio.inspect import Inspected
 from lowend.audio.io import EXTENSIONS
 from lowend.errors import UserError
-from lowend.sources import Fetched
-from lowend.tracks import COLUMNS, Rejected, Track, number, parse_sections, read_csv
-from lowend.workers import parallel_map
+from lowend.sources import Fetched, metadata
+from lowend.sources.files import inspected
+from lowend.tracks import Rejected, Track
 
 _TAGS = {
     "title": ("title", "TIT2", "\xa9nam"),
@@ -31,76 +25,35 @@ _TAGS = {
     "licence": ("license", "WCOP", "copyright", "TCOP", "cprt"),
     "source_url": ("website", "WOAF", "WOAR", "contact"),
 }
-_OWN_COLUMNS = ("id", "sha256", "fingerprint", "tier")
 
 
 def fetch(settings: Mapping[str, Any], path: Path, out: Path, seed: int) -> Fetched:
     """Copy the usable files of `path` to `out/audio/<id><extension>` and describe them.
 
     Raises:
-        UserError: the folder does not exist, or a table has an unknown column or a cell that means nothing.
+        UserError: the folder does not exist, or `metadata.read` refuses its tables.
     """
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; set `path` of the source in params.yaml")
-    said = _table(path / "metadata.csv")
-    excluded = _table(path / "exclude.csv", extra=("reason",))
+    tables = metadata.read(path)
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in EXTENSIONS)
-    names = [_composed(p.relative_to(path).as_posix()) for p in files]
-    rejected = [
-        Rejected(name, "download", f"{table}: no such audio file")
-        for table, rows in (("metadata.csv", said), ("exclude.csv", excluded))
-        for name in sorted(rows.keys() - set(names))
-    ]
-    wanted = [(f, n) for f, n in zip(files, names, strict=True) if n not in excluded]
-    for name in sorted(excluded.keys() & set(names)):
-        reason = excluded[name].get("reason") or "no reason given"
-        rejected.append(Rejected(name, "download", f"exclude.csv: {reason}"))
+    names = [metadata.composed(p.relative_to(path).as_posix()) for p in files]
+    rejected = [metadata.left_out(name, tables) for name in sorted(tables.excluded.keys() & set(names))]
+    wanted = [(f, n) for f, n in zip(files, names, strict=True) if n not in tables.excluded]
 
     audio = out / "audio"
     audio.mkdir(parents=True)
     tracks: dict[str, Track] = {}
-    results = parallel_map(inspect, [file for file, _ in wanted], "reading tracks")
-    for (file, name), found in zip(wanted, results, strict=True):
+    for (file, name), (sha256, found) in zip(wanted, inspected([file for file, _ in wanted]), strict=True):
+        track_id = sha256[:16]
         if isinstance(found, str):
             rejected.append(Rejected(name, "download", found))
-        elif found.id in tracks:
-            rejected.append(Rejected(name, "download", f"same file as {tracks[found.id].file_path}"))
+        elif track_id in tracks:
+            rejected.append(Rejected(name, "download", f"same file as {tracks[track_id].file_path}"))
         else:
-            shutil.copyfile(file, audio / (found.id + file.suffix.lower()))
-            tracks[found.id] = _describe(file, name, found, said.get(name, {}), str(settings["genre"]))
+            shutil.copyfile(file, audio / (track_id + file.suffix.lower()))
+            tracks[track_id] = _describe(file, name, sha256, found, str(settings["genre"]))
     return Fetched(list(tracks.values()), rejected)
-
-
-def _composed(name: str) -> str:
-    """One spelling of a name: some file systems store `é` as two code points, tables hold one."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _table(path: Path, extra: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
-    if not path.exists():
-        return {}
-    rows = read_csv(path)
-    known = {*COLUMNS, *extra, "license", "filename"} - set(_OWN_COLUMNS)
-    for column in rows[0] if rows else ():
-        if column is not None and column not in known:
-            raise UserError(f"{path}: unknown column {column!r}; known are {', '.join(sorted(known))}")
-    table = {}
-    for row in rows:
-        name = _composed((row.get("file_path") or row.get("filename") or "").strip().removeprefix("./"))
-        if None in row:
-            raise UserError(f"{path}: the row of {name} has more cells than the header; quote text that holds commas")
-        row["licence"] = row.get("licence") or row.pop("license", "")
-        if not name:
-            raise UserError(f"{path}: each row needs a file_path, relative to the folder")
-        try:
-            parse_sections(row.get("structure") or "")
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{path}: structure of {name} ({error}) must be JSON like "
-                '[{"name": "drop", "start": 30.0, "end": 45.5}], in seconds'
-            ) from None
-        table[name] = row
-    return table
 
 
 def _tags(file: Path) -> dict[str, str]:
@@ -123,29 +76,24 @@ def _tags(file: Path) -> dict[str, str]:
     return found
 
 
-def _describe(file: Path, name: str, found: Inspected, said: Mapping[str, str], genre: str) -> Track:
-    told = {k: v.strip() for k, v in said.items() if v and v.strip()}
-    text = {**_tags(file), **told}
-    licence = licences.normalise(text.get("licence", ""))
-    bpm = number(told.get("bpm"), f"metadata.csv: bpm of {name}") or _tag_bpm(text.get("bpm", ""))
-    plain = {
-        c: text[c]
-        for c in COLUMNS
-        if c in text and c not in (*_OWN_COLUMNS, "bpm", "duration", "licence", "file_path", "genre")
-    }
-    track = Track(
-        id=found.id,
+def _describe(file: Path, name: str, sha256: str, found: Inspected, genre: str) -> Track:
+    tags = _tags(file)
+    licence = licences.normalise(tags.get("licence", ""))
+    return Track(
+        id=sha256[:16],
         file_path=name,
+        title=tags.get("title") or file.stem,
+        artist=tags.get("artist", ""),
         genre=genre,
-        bpm=bpm,
+        bpm=_tag_bpm(tags.get("bpm", "")),
+        key=tags.get("key", ""),
         duration=found.duration,
         licence=licence,
-        sha256=found.sha256,
+        source_url=tags.get("source_url", ""),
+        sha256=sha256,
         fingerprint=found.fingerprint,
         tier=licences.tier(licence),
     )
-    track = dataclasses.replace(track, **plain)  # type: ignore[arg-type]
-    return track if track.title else dataclasses.replace(track, title=file.stem)
 
 
 def _tag_bpm(text: str) -> float | None:
@@ -153,4 +101,4 @@ def _tag_bpm(text: str) -> float | None:
         bpm = float(text)
     except ValueError:
         return None
-    return bpm if 20 <= bpm <= 400 else None
+    return bpm if metadata.BPM[0] <= bpm <= metadata.BPM[1] else None
