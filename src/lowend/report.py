@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Mapping
@@ -11,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lowend import clips
-from lowend.audio.io import Wave, flac_bytes
+from lowend.page import player, render
 from lowend.tracks import read_csv
 
 _RC: dict[str, Any] = {"svg.hashsalt": "lowend", "svg.fonttype": "path", "font.size": 9}
@@ -38,30 +32,6 @@ class Row:
     verdict: str
     tone: str
     real: str = ""
-
-
-def data_uri(kind: str, data: bytes) -> str:
-    """A data: URI."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def spectrogram_png(wav: Wave, rate: int) -> bytes:
-    """A small spectrogram, 20 Hz to 16 kHz on a logarithmic axis, 70 dB deep."""
-    size = min(2048, wav.shape[1])
-    figure = Figure(figsize=(4.2, 1.5), dpi=100)
-    axes = figure.add_axes((0.09, 0.17, 0.9, 0.8))
-    with np.errstate(divide="ignore"):
-        power, frequency, time, image = axes.specgram(wav.mean(0) + 1e-9, NFFT=size, Fs=rate, noverlap=size // 2)
-    image.remove()
-    level = 10 * np.log10(power + 1e-12)
-    axes.pcolormesh(time, frequency, level, vmin=level.max() - 70, vmax=level.max(), cmap="magma", rasterized=True)
-    axes.set_yscale("log")
-    axes.set_ylim(20, min(16000, rate / 2))
-    axes.set_yticks([60, 200, 1000, 5000], ["60", "200", "1k", "5k"])
-    axes.tick_params(labelsize=7)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue()
 
 
 def curves_svg(folder: Path) -> str:
@@ -151,24 +121,20 @@ def page(
     model, genre, other = names
     m = json.loads(metrics.read_text())
     sections = []
-    for mine, theirs, row in zip(clips.read(samples), clips.read(against), read_csv(found), strict=True):
+    sounds = zip(clips.read(samples), clips.read(against), read_csv(found), strict=True)
+    for number, (mine, theirs, row) in enumerate(sounds, start=1):
         sides = [
-            {
-                "name": name,
-                "picture": data_uri("image/png", spectrogram_png(wav, rate)),
-                "audio": data_uri("audio/flac", flac_bytes(wav, rate, bits=16)),
-            }
-            for name, (_, wav, rate) in ((other, theirs), (key, mine))
+            player(name, f"{name}, clip {number}", wav, rate) for name, (_, wav, rate) in ((other, theirs), (key, mine))
         ]
         sections.append({"prompt": mine[0].prompt, "found": _found(row), "sides": sides})
-    environment = Environment(loader=PackageLoader("lowend"), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("report.html").render(
-        key=key,
-        model=model,
-        against=other,
-        genre=genre,
-        rows=rows(m),
-        real_windows=int(m["real_windows"]),
-        curves=Markup(curves_svg(curves)),
-        clips=sections,
-    )
+    values = {
+        "key": key,
+        "model": model,
+        "against": other,
+        "genre": genre,
+        "rows": rows(m),
+        "real_windows": int(m["real_windows"]),
+        "curves": Markup(curves_svg(curves)),
+        "clips": sections,
+    }
+    return render("report.html", values)
