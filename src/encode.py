@@ -17,7 +17,6 @@ from lowend.errors import UserError, script
 from lowend.models import codec as codecs
 from lowend.models import tokens
 from lowend.tracks import read_tracks
-from lowend.workers import parallel_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,13 @@ def main() -> None:
         raise UserError(f"params.yaml: `encode.views.{args.genre}` is missing; list the views to tokenise")
     views = tuple(config.views[args.genre])
     split = {t.id for side in SIDES for t in read_tracks(args.splits / f"{side}.csv")}
+    mine = sorted(t.id for t in read_tracks(args.audio / "tracks.csv") if t.id in split)
     scratch = cache.scratch("encode", cache.files(args.codec), views, cache.code(codecs, tokens))
-    audio = {t: cache.digest(*files.values()) for t, files in shards.read_tracks(args.audio) if t in split}
-    jobs = [tokens.Job(t, args.audio, args.codec, views, scratch / audio[t]) for t in sorted(audio)]
+    digests = {track_id: str(shards.read_note(args.audio, track_id)["digest"]) for track_id in mine}
+    jobs = [tokens.Job(t, cache.home(scratch, t, digests[t]), args.audio, args.codec, views) for t in mine]
+    done = cache.compute(tokens.encode_track, jobs, "encoding")
     shutil.rmtree(args.out, ignore_errors=True)
-    shards.write(args.out, parallel_map(tokens.encode_track, jobs, "encoding"))
+    shards.merge(args.out, ((kept.id, kept.home) for kept in done))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,7 @@ WORDS = "one two three four five six"
 
 def rows(count: int, kind: str, frames: int = 40) -> list[data.Tokens]:
     codes = np.arange(frames, dtype=np.int16)[None].repeat(4, 0)
-    return [data.Tokens(f"{kind}{n}", codes, WORDS) for n in range(count)]
+    return [data.Tokens(f"{kind}{n}", codes, (WORDS,)) for n in range(count)]
 
 
 def sampler(own: int = 7, replay: int = 5, share: float = 0.0, batch: int = 4, **change: object) -> data.Sampler:
@@ -96,21 +97,31 @@ def test_dropouts_have_their_rates() -> None:
     assert np.mean(words) == pytest.approx(6 * 0.7, abs=0.2)
 
 
-def npy(frames: int) -> bytes:
+def data_npy(codes: np.ndarray) -> bytes:
     file = io.BytesIO()
-    np.save(file, np.full((4, frames), frames, np.int16))
+    np.save(file, codes)
     return file.getvalue()
 
 
+def npy(frames: int) -> bytes:
+    return data_npy(np.full((4, frames), frames, np.int16))
+
+
+def sections(*spans: tuple[str, float, float]) -> str:
+    return json.dumps([{"name": name, "start": start, "end": end} for name, start, end in spans])
+
+
 def test_only_the_tables_tracks_at_the_right_view_and_length_are_read(tmp_path: Path) -> None:
-    kept = {"drops-0.npy": npy(60), "drops-1.npy": npy(50), "drops-2.npy": npy(49), "mix.npy": npy(99)}
-    for source, track_ids in (("z", ["a", "gone"]), ("y", ["b"])):
-        members = [[Member(i, name, d) for name, d in kept.items()] for i in track_ids]
+    for source, track_ids in (("z", ["a", "gone"]), ("y", ["b", "short"])):
+        members = [
+            [Member(i, f"{v}.npy", npy(49 if i == "short" else 60)) for v in ("drums", "mix")] for i in track_ids
+        ]
         shards.write(tmp_path / "tokens" / source, members)
-    write_tracks(tmp_path / "train.csv", [Track("b", "y", caption="riddim"), Track("a", "x", caption="trap")])
-    found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drops", TEMPLATE, 50)
-    assert [(t.track_id, t.codes.shape[1], t.text) for t in found] == [
-        ("a", 60, "drop, trap"), ("a", 50, "drop, trap"), ("b", 60, "drop, riddim"), ("b", 50, "drop, riddim"),
+    tracks = [Track("b", "y", caption="riddim"), Track("a", "x", caption="trap", variants='["trap", "a trap beat"]')]
+    write_tracks(tmp_path / "train.csv", [*tracks, Track("short", "s")])
+    found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drums", TEMPLATE, 50)
+    assert [(t.track_id, t.codes.shape[1], t.texts) for t in found] == [
+        ("a", 60, ("drums only, trap", "drums only, a trap beat")), ("b", 60, ("drums only, riddim",)),
     ]  # fmt: skip
     with pytest.raises(
         UserError, match="no track has the view 'bass' with at least 50 frames; add tracks, or add 'bass'"
@@ -118,18 +129,40 @@ def test_only_the_tables_tracks_at_the_right_view_and_length_are_read(tmp_path: 
         data.load(tmp_path / "tokens", tmp_path / "train.csv", "bass", TEMPLATE, 50)
 
 
+def test_passages_are_cut_from_the_mix_where_the_table_says(tmp_path: Path) -> None:
+    codes = np.arange(300, dtype=np.int16)[None].repeat(4, 0)
+    shards.write(
+        tmp_path / "tokens" / "x", [[Member("a", "mix.npy", data_npy(codes)), Member("a", "bass.npy", npy(9))]]
+    )
+    spans = sections(("intro", 0, 1), ("drop", 1, 2.5), ("buildup", 2.5, 4), ("drop", 4, 4.4), ("drop", 4.4, 60))
+    write_tracks(tmp_path / "train.csv", [Track("a", "x", caption="riddim", structure=spans)])
+    found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drops", TEMPLATE, 50)
+    assert [(int(t.codes[0, 0]), t.codes.shape[1], t.texts) for t in found] == [
+        (50, 75, ("drop, riddim",)), (220, 80, ("drop, riddim",)),
+    ], "the drop of 0.4 s is too short, the last ends with the track"  # fmt: skip
+    with pytest.raises(UserError, match="add tracks, or name 'breakdown' sections in metadata.csv"):
+        data.load(tmp_path / "tokens", tmp_path / "train.csv", "breakdowns", TEMPLATE, 50)
+
+
+def test_every_variant_of_a_caption_is_drawn_and_one_resumes_as_it_was() -> None:
+    tokens = [data.Tokens("a", np.zeros((4, 40), np.int16), ("one", "two", "three"))]
+    made = data.Sampler(tokens, tokens, 0.0, 4, 30, 0.0, 0.0, "0/key")
+    drawn = Counter(text for n in range(60) for text in made.at(n).texts)
+    assert set(drawn) == {"one", "two", "three"} and min(drawn.values()) > 50
+    assert made.at(17).texts == data.Sampler(tokens, tokens, 0.0, 4, 30, 0.0, 0.0, "0/key").at(17).texts
+
+
 def test_a_held_out_side_without_the_view_is_measured_on_its_mix(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    views = {"a": ("drops-0.npy", "mix.npy"), "b": ("mix.npy",)}
-    members = [[Member(i, name, npy(60)) for name in names] for i, names in views.items()]
-    shards.write(tmp_path / "tokens" / "x", members)
+    structure = {"a": sections(("drop", 0, 1.2)), "b": ""}
+    shards.write(tmp_path / "tokens" / "x", [[Member(i, "mix.npy", npy(60))] for i in structure])
     found = {}
-    for track_id in views:
-        write_tracks(tmp_path / "test.csv", [Track(track_id, "y", caption="riddim")])
+    for track_id, text in structure.items():
+        write_tracks(tmp_path / "test.csv", [Track(track_id, "y", caption="riddim", structure=text)])
         rows, view = data.load_held_out(tmp_path / "tokens", tmp_path / "test.csv", "drops", TEMPLATE, 50)
-        found[track_id] = ([row.text for row in rows], view)
-    assert found == {"a": (["drop, riddim"], "drops"), "b": (["riddim"], "mix")}
+        found[track_id] = ([row.texts for row in rows], view)
+    assert found == {"a": ([("drop, riddim",)], "drops"), "b": ([("riddim",)], "mix")}
     assert "no track has the view 'drops'" in caplog.text and "measuring on the mix instead" in caplog.text
 
 

@@ -26,7 +26,7 @@ def by_track(lm: LMModel, rows: Sequence[Tokens], batch_size: int) -> ByTrack:
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
         codes = torch.from_numpy(np.stack([row.codes for row in part])).long().to(device)
-        loss = musicgen.cross_entropy(lm, codes, musicgen.embed(lm, [row.text for row in part]))
+        loss = musicgen.cross_entropy(lm, codes, musicgen.embed(lm, [row.texts[0] for row in part]))
         for row, values in zip(part, loss.double().cpu().numpy(), strict=True):
             sums.setdefault(row.track_id, []).append(values)
     lm.train(was_training)

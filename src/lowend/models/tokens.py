@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lowend import cache, shards
+from lowend import shards
 from lowend.audio.io import read_flac
+from lowend.errors import UserError
 from lowend.models import codec as codecs
 from lowend.models.codec import CompressionModel
 from lowend.shards import Member
@@ -22,11 +22,11 @@ from lowend.shards import Member
 class Job:
     """One track to encode."""
 
-    track_id: str
+    id: str
+    home: Path
     audio: Path
     codec: Path
     views: tuple[str, ...]
-    scratch: Path
 
 
 @lru_cache(maxsize=1)
@@ -46,24 +46,23 @@ def read_codes(data: bytes) -> NDArray[np.int16]:
     return codes
 
 
-def wanted(name: str, views: Sequence[str]) -> bool:
-    """Whether a member (`drops-1.flac`) belongs to one of the views (`drops`)."""
-    return name.endswith(".flac") and name.removesuffix(".flac").split("-")[0] in views
-
-
 def encode_track(job: Job) -> list[Member]:
-    """`<view>.npy` of one track, from the cache or made now."""
-    return cache.members(job.scratch, job.track_id, lambda: _encode(job))
+    """`<view>.npy` of one track.
 
-
-def _encode(job: Job) -> list[Member]:
+    Raises:
+        UserError: the audio lacks a view, or is not as the codec wants it.
+    """
     codec = _codec(job.codec)
     made = []
-    for name, data in shards.read_track(job.audio, job.track_id).items():
-        if not wanted(name, job.views):
-            continue
-        wav, rate = read_flac(data)
-        if rate != codec.sample_rate:
-            raise ValueError(f"the codec wants {codec.sample_rate} Hz, the audio has {rate}: set normalize.sample_rate")
-        made.append(Member(job.track_id, name.replace(".flac", ".npy"), _npy(codecs.encode(codec, wav))))
+    for view in job.views:
+        found = shards.read_track(job.audio, job.id, f"{view}.flac")
+        if not found:
+            raise UserError(f"params.yaml: encode.views asks for {view!r}, which normalize.views does not hold; add it")
+        wav, rate = read_flac(found[f"{view}.flac"])
+        if rate != codec.sample_rate or len(wav) != codec.channels:
+            raise UserError(
+                f"the codec wants {codec.sample_rate} Hz and {codec.channels} channels, the audio has {rate} Hz and "
+                f"{len(wav)}: set normalize.sample_rate and normalize.channels in params.yaml"
+            )
+        made.append(Member(job.id, f"{view}.npy", _npy(codecs.encode(codec, wav))))
     return made

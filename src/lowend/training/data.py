@@ -13,20 +13,25 @@ from numpy.typing import NDArray
 
 from lowend import captions, shards
 from lowend.errors import UserError
+from lowend.models.musicgen import FRAME_RATE
 from lowend.models.tokens import read_codes
 from lowend.seeds import rng
 from lowend.tracks import Track, read_tracks
 
 Codes = NDArray[np.int16]
 
+SECTIONS = {"drops": "drop", "buildups": "buildup", "breakdowns": "breakdown"}
+"""Views that are passages of the mix: their codes are cut from its own by the table's `structure`, so
+that a boundary which a user corrects costs no encoding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The codes int16 [K, T] of one view of one track, and what is said of it."""
+    """The codes int16 [K, T] of one view of one track, and what is said of it, in one or more ways."""
 
     track_id: str
     codes: Codes
-    text: str
+    texts: tuple[str, ...]
 
 
 def load(tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int) -> list[Tokens]:
@@ -38,22 +43,35 @@ def load(tokens: Path, table: Path, view: str, template: captions.Template, min_
         UserError: no track of the table has the view at `min_frames` frames or more.
     """
     tracks = {t.id: t for t in read_tracks(table)}
-    found: dict[tuple[str, str], Tokens] = {}
+    member = f"{'mix' if view in SECTIONS else view}.npy"
+    found: dict[str, list[Tokens]] = {}
     for folder in sorted(p for p in tokens.iterdir() if p.is_dir()):
-        for member in shards.read(folder):
-            name = member.name.removesuffix(".npy")
-            if member.id not in tracks or name.split("-")[0] != view:
+        for track_id, files in shards.read_tracks(folder):
+            if track_id not in tracks or member not in files:
                 continue
-            codes = read_codes(member.data)
-            if codes.shape[1] >= min_frames:
-                text = captions.for_view(tracks[member.id].caption, view, template)
-                found[member.id, name] = Tokens(member.id, codes, text)
-    if not found:
-        raise UserError(
-            f"{table}: no track has the view {view!r} with at least {min_frames} frames; "
-            f"add tracks, or add {view!r} to encode.views in params.yaml"
+            track = tracks[track_id]
+            texts = tuple(captions.for_view(text, view, template) for text in track.texts)
+            passages = _passages(read_codes(files[member]), track, view)
+            found[track_id] = [Tokens(track_id, codes, texts) for codes in passages if codes.shape[1] >= min_frames]
+    rows = [row for track_id in sorted(found) for row in found[track_id]]
+    if not rows:
+        remedy = (
+            f"name {SECTIONS[view]!r} sections in metadata.csv"
+            if view in SECTIONS
+            else f"add {view!r} to encode.views in params.yaml"
         )
-    return [found[key] for key in sorted(found)]
+        raise UserError(
+            f"{table}: no track has the view {view!r} with at least {min_frames} frames; add tracks, or {remedy}"
+        )
+    return rows
+
+
+def _passages(codes: Codes, track: Track, view: str) -> list[Codes]:
+    """The whole of the codes, or the sections of the mix that the view names."""
+    if view not in SECTIONS:
+        return [codes]
+    spans = [(float(s["start"]), float(s["end"])) for s in track.sections if s["name"] == SECTIONS[view]]
+    return [codes[:, round(start * FRAME_RATE) : round(end * FRAME_RATE)] for start, end in spans]
 
 
 def load_held_out(
@@ -124,7 +142,8 @@ class Sampler:
         starts = [int(draw.integers(row.codes.shape[1] - self.frames + 1)) for row in rows]
         codes = np.stack([row.codes[:, s : s + self.frames] for row, s in zip(rows, starts, strict=True)])
         dropped = draw.random() < self.cfg_dropout
-        texts = [None if dropped else self._drop_words(row.text, draw) for row in rows]
+        told = [row.texts[int(draw.integers(len(row.texts)))] for row in rows]
+        texts = [None if dropped else self._drop_words(text, draw) for text in told]
         return Batch(codes, texts, [row.track_id for row in rows])
 
     def _row(self, n: int) -> Tokens:
@@ -145,7 +164,7 @@ class Sampler:
 def windows(rows: Sequence[Tokens], frames: int) -> list[Tokens]:
     """Non-overlapping windows of every sequence, in order: what validation and test are measured on."""
     return [
-        Tokens(row.track_id, row.codes[:, s : s + frames], row.text)
+        Tokens(row.track_id, row.codes[:, s : s + frames], row.texts)
         for row in rows
         for s in range(0, row.codes.shape[1] - frames + 1, frames)
     ]
