@@ -51,7 +51,7 @@ class Kept:
 
     def read(self, name: str) -> bytes | None:
         """The bytes of one member, None where there is none of this name."""
-        return shards.read_tar(self.home, self.id).get(name)
+        return shards.read_tar(self.home, self.id, name).get(name)
 
     @property
     def note(self) -> dict[str, Any]:

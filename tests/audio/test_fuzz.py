@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from collections import Counter
+from pathlib import Path
 
 import media
 import numpy as np
@@ -14,6 +16,7 @@ import soundfile as sf
 from lowend.audio.io import Wave, decode
 from lowend.errors import Unusable
 from lowend.seeds import rng
+from lowend.sources import folder
 
 RATE = 48000
 KINDS = ("cut", "flipped bits", "zeroed", "bad header", "huge length", "bad channels", "spliced")
@@ -58,6 +61,21 @@ def mutate(index: int, files: dict[str, bytes]) -> bytes:
         for place in draw.integers(reach, size=int(draw.integers(1, 200))):
             data[place] ^= 1 << int(draw.integers(8))
     return bytes(data)
+
+
+def test_a_folder_of_broken_files_is_accounted_for_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path / "scratch"))
+    files = originals()
+    (tmp_path / "crate").mkdir()
+    for index in range(500):
+        (tmp_path / "crate" / f"{index:03d}.{sorted(files)[index % len(files)].lower()}").write_bytes(
+            mutate(index, files)
+        )
+    start = time.monotonic()
+    found = folder.fetch({"genre": "dubstep"}, tmp_path / "crate", tmp_path / "out", 0)
+    assert time.monotonic() - start < 300, "no file holds the others up"
+    assert len(found.tracks) + len(found.rejected) == 500 and len(found.tracks) > 100
+    assert all(r.reason and r.stage == "download" for r in found.rejected)
 
 
 def fate(data: bytes) -> tuple[str, Wave | None]:

@@ -152,7 +152,7 @@ def flac_bytes(wav: Wave, rate: int, bits: int = 24) -> bytes:
     Raises:
         ValueError: a sample lies outside -1..1, where FLAC has no headroom.
     """
-    peak = float(np.abs(wav).max(initial=0.0))
+    peak = max(float(wav.max(initial=0.0)), -float(wav.min(initial=0.0)))  # np.abs would copy ten minutes of audio
     if not peak <= 1.0:
         raise ValueError(f"peak {peak:.3f} would clip in FLAC: lower the gain first")
     file = io.BytesIO()
