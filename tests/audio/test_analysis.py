@@ -103,7 +103,7 @@ def test_both_backends_hear_a_known_song(name: str) -> None:
     assert found.bpm and analysis.tempo_error(found.bpm, float(song.info["bpm"])) < 0.04
     distance = analysis.key_distance(found.key, str(song.info["key"]))
     assert distance is not None and distance <= 1
-    assert 0 < found.bpm_confidence <= 1 and 0 < found.key_confidence <= 1
+    assert 0 < found.key_confidence <= 1
     assert np.median(np.diff(found.beats)) == pytest.approx(60 / found.bpm, rel=0.05)
 
 

@@ -118,6 +118,12 @@ def test_the_beats_of_a_backend_follow_its_tempo_into_the_range(folded: float, e
     assert grid.beats.tolist() == expected and grid.bpm == folded and len(grid.downbeats) == 0
 
 
+def test_beats_stand_out_where_the_hits_are() -> None:
+    onset = heard(drums({"kick": (0,), "snare": (8,)}, 120, 12))
+    on, off = (beats.prominence(onset, (np.arange(11) + late).tolist()) for late in (0.0, 0.4))
+    assert on > 0.8 and off == 0.0 and beats.prominence(onset, []) == 0.0
+
+
 def test_hits_are_counted() -> None:
     onset = heard(drums({"hat": (0, 4, 8, 12)}, 120, 10, 0.1))
     assert beats.count(onset.all) == pytest.approx(20, abs=1)

@@ -17,7 +17,7 @@ SOUND = (0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE) / RATE)).astype(np.f
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, bpm: float | None, key: str, asked: Clip) -> adherence.Adherence:
-    heard = analysis.Analysis(bpm, 1.0, key, 1.0)
+    heard = analysis.Analysis(bpm, key, 1.0)
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: heard)
     return adherence.judge(asked, SOUND, RATE, "ear")
 

@@ -147,6 +147,15 @@ def _refine(envelope: Array, bpm: float) -> float:
     return float(bpm * np.linspace(0.985, 1.015, 121, endpoint=False)[np.argmax(sum(spectra))])
 
 
+def prominence(onset: Onsets, beats: Sequence[float]) -> float:
+    """How far onsets stand out at these beats: 0 where all frames are alike, 1 where nothing is heard elsewhere."""
+    at = np.round(np.array(beats) * FRAME_RATE).astype(int)
+    strongest = maximum_filter1d(onset.all, 7)  # within 30 ms
+    at = at[at < len(strongest)]
+    on_beats = float(strongest[at].mean()) if len(at) else 0.0
+    return max(1 - float(strongest.mean()) / on_beats, 0.0) if on_beats > 0 else 0.0
+
+
 def backend_grid(bpm: float, heard: float, beats: Array, steadiness: float) -> Grid:
     """The beats of a backend, whose tempo is `heard`, halved or doubled to `bpm`; nobody knows its downbeats."""
     if len(beats) > 1 and bpm > 1.5 * heard:

@@ -17,7 +17,7 @@ from lowend.tracks import Section
 _PRESENT_DB = -30.0  # a stem this far below the mix is a leak of the separator
 _BUSY = (3.2, 3.7)  # onsets in a second: fewer are low energy, as many or more are high
 _UNSURE_KEY, _UNSURE_BEAT = 0.15, 0.3
-_SURE_BACKEND = 0.3  # confidence from which on a backend's beats are used where no bar repeats
+_SURE_BACKEND = 0.3  # prominence from which on a backend's beats are used where no bar repeats
 _HALF_S = 8.0  # shorter halves are not compared
 _APART = 0.03  # relative difference of tempi
 _SAME = 0.6  # share of its best likeness that a half keeps at the track's tempo
@@ -110,7 +110,7 @@ def _present(views: Mapping[str, Wave]) -> list[str]:
 def _grid(onset: Onsets, tones: Tones, heard: Analysis, bpm_range: tuple[float, float]) -> Grid:
     """Beats that repeat bar by bar; else the backend's, where it is sure of them; else none."""
     bpm, steadiness = beats.tempo(onset, heard.bpm, bpm_range)
-    if bpm is None and heard.bpm and heard.bpm_confidence >= _SURE_BACKEND:
+    if bpm is None and heard.bpm and beats.prominence(onset, heard.beats) >= _SURE_BACKEND:
         folded = beats.octaves(heard.bpm, *bpm_range)[0]
         return beats.backend_grid(folded, heard.bpm, np.array(heard.beats), steadiness)
     return beats.grid(onset, tones, bpm, steadiness)

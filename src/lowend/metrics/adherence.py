@@ -46,7 +46,7 @@ def judge(clip: Clip, wav: Wave, rate: int, backend: str) -> Adherence:
     """Analyse one clip against its prompt."""
     asked = analysis.key_name(clip.key)
     is_silent = float(np.abs(wav).max()) < 1e-3
-    found = analysis.Analysis(None, 0.0, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
+    found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     return Adherence(
         found.bpm,
