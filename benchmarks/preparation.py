@@ -1,6 +1,6 @@
 """Preparing tracks (decode, loudness, analysis, shards; separation aside) against the per-file script of guides.
 
-By hand: python benchmarks/preparation.py [--files 24] [--short 1000]
+By hand: python benchmarks/preparation.py [--files 100] [--short 1000]
 The reference does what guides tell for each file in turn: ffmpeg to WAV at 32 kHz, ffmpeg-normalize to
 -16 LUFS, Essentia's tempo and key. It needs `ffmpeg` and `ffmpeg-normalize` on the PATH (or the latter's
 path in FFMPEG_NORMALIZE) and calls them as subprocesses. Ours decodes, sets the same loudness with its
@@ -134,7 +134,7 @@ def equal(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--files", type=int, default=24, help="tracks of 30 s")
+    parser.add_argument("--files", type=int, default=100, help="tracks of 30 s")
     parser.add_argument("--short", type=int, default=1000, help="tracks of 4 s, to which one is added")
     args = parser.parse_args()
     tool = os.environ.get("FFMPEG_NORMALIZE") or shutil.which("ffmpeg-normalize")
