@@ -7,24 +7,27 @@ from pathlib import Path
 
 import pytest
 
-import caption
 import encode
 import generate
 from lowend import params
 from lowend.audio.stems import SeparateConfig
 from lowend.audio.views import NormalizeConfig
+from lowend.captions import CaptionConfig
 from lowend.errors import UserError
+from lowend.labels import Genre
 from lowend.metrics.evaluation import EvaluateConfig
 from lowend.models.base import BaseConfig
+from lowend.sources.files import DownloadConfig
 from lowend.splits import SplitConfig
 from lowend.training.loop import TrainConfig
 from lowend.training.stage import StageConfig
 
 PATH = Path(__file__).resolve().parents[1] / "params.yaml"
 CONFIGS = {
-    "separate": SeparateConfig, "normalize": NormalizeConfig, "caption": caption.Config, "split": SplitConfig,
+    "download": DownloadConfig,
+    "separate": SeparateConfig, "normalize": NormalizeConfig, "caption": CaptionConfig, "split": SplitConfig,
     "base": BaseConfig, "encode": encode.Config, "train": TrainConfig, "curriculum.joint": StageConfig,
-    "generate": generate.Config, "evaluate": EvaluateConfig, "genres.hiphop": caption.Genre,
+    "generate": generate.Config, "evaluate": EvaluateConfig, "genres.hiphop": Genre,
 }  # fmt: skip
 SECTIONS = {name: params.load(name, path=PATH)[name] for name in CONFIGS}
 KEYS = [(name, key) for name, section in SECTIONS.items() for key in section]

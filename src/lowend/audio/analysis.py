@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
 
 from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
 
 BACKENDS = ("essentia", "librosa")
+_LIBROSA_HZ = 22_050
 NOTES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _SPELLINGS = {"Db": "C#", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb", "Cb": "B", "Fb": "E"}
 
@@ -60,14 +67,29 @@ def _essentia(wav: Wave, rate: int) -> Analysis:
     return Analysis(float(bpm) or None, name, min(float(strength), 1.0), tuple(map(float, beats)))
 
 
+@lru_cache(maxsize=1)
+def _compile_librosa() -> None:
+    """Let librosa's loops be compiled, or loaded from their cache on disk, by one process at a time.
+
+    numba crashes now and then when two processes fill that cache at once, as workers do in a new environment.
+    """
+    pulse = (np.arange(4 * _LIBROSA_HZ) % (_LIBROSA_HZ // 2) < 200).astype(np.float32)
+    with FileLock(Path(tempfile.gettempdir()) / f"lowend-librosa-{os.getuid()}.lock"):
+        _hear_librosa(pulse)
+
+
 def _librosa(wav: Wave, rate: int) -> Analysis:
+    _compile_librosa()
+    return _hear_librosa(resample(wav.mean(0, keepdims=True), rate, _LIBROSA_HZ)[0])
+
+
+def _hear_librosa(mono: NDArray[np.float32]) -> Analysis:
     import librosa
 
-    mono = resample(wav.mean(0, keepdims=True), rate, 22050)[0]
-    onsets = librosa.onset.onset_strength(y=mono, sr=22050)  # type: ignore[attr-defined]
-    tempo, frames = librosa.beat.beat_track(onset_envelope=onsets, sr=22050)  # type: ignore[attr-defined]
-    bpm, beats = float(np.atleast_1d(tempo)[0]), librosa.frames_to_time(frames, sr=22050)  # type: ignore[attr-defined]
-    chroma = librosa.feature.chroma_cqt(y=mono, sr=22050).mean(1)
+    onsets = librosa.onset.onset_strength(y=mono, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
+    tempo, frames = librosa.beat.beat_track(onset_envelope=onsets, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
+    bpm, beats = float(np.atleast_1d(tempo)[0]), librosa.frames_to_time(frames, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
+    chroma = librosa.feature.chroma_cqt(y=mono, sr=_LIBROSA_HZ).mean(1)
     scores = {
         f"{note} {mode}": float(np.corrcoef(np.roll(profile, i), chroma)[0, 1])
         for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
