@@ -39,7 +39,7 @@ from lowend.workers import parallel_map, set_threads
 SEED, RATE, LUFS, SECONDS = 79_000, 32000, -16.0, 30.0
 RANGE = (65.0, 160.0)
 SECTION: dict[str, Any] = {"sample_rate": RATE, "channels": 2, "lufs": LUFS, "peak_dbtp": -1.5, "limiter": False}
-SECTION |= {"lra": 0.0, "vocals": True, "views": ["mix"], "trim_db": -60.0, "min_segment_s": 2.0}
+SECTION |= {"lra": 0.0, "vocals": True, "views": ("mix",), "trim_db": -60.0, "min_segment_s": 2.0}
 CONFIG = views.NormalizeConfig(**SECTION)
 
 

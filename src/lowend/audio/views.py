@@ -61,7 +61,7 @@ class NormalizeConfig:
     limiter: bool
     lra: float
     vocals: bool
-    views: list[str]
+    views: tuple[str, ...]
     trim_db: float
     min_segment_s: float
 
@@ -76,7 +76,7 @@ class NormalizeConfig:
             raise ValueError(f"normalize.lra must be 0 (leave it) or at least 1 LU, got {self.lra}")
         unknown = [view for view in self.views if view not in VIEWS]
         if unknown or "mix" not in self.views:
-            raise ValueError(f"normalize.views must hold mix, and others of {', '.join(VIEWS)}, got {self.views}")
+            raise ValueError(f"normalize.views must hold mix, and others of {', '.join(VIEWS)}, got {list(self.views)}")
         if not -120 <= self.trim_db <= -20:
             raise ValueError(f"normalize.trim_db must be in -120..-20, got {self.trim_db}")
         if self.min_segment_s < MIN_SECONDS:
