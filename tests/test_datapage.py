@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from lowend.dataset import Data, Entry, Folders
 from lowend.tracks import Rejected, Track, write_rejected, write_tracks
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RATE, SECONDS = 16000, 24
 EVIL = "<script>document.title = 'owned'</script>\"><img src=x onerror=alert(1)>"
 SOURCES = {"crate": {"genre": "dubstep"}, "stems-known": {"genre": "dubstep"}}
@@ -111,72 +109,61 @@ def test_the_page_is_small_and_the_same_wherever_it_is_made(page_file: Path, fol
     assert page_file.stat().st_size < 8_000_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_opens_and_its_tracks_play(page_file: Path) -> None:
-    from playwright.sync_api import sync_playwright
+def test_the_page_opens_and_its_tracks_play(page_file: Path, page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        asked: list[str] = []
-        problems: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(page_file.as_uri())
+    assert page.title() == "dubstep: the data · lowend"
+    assert page.get_by_text(f"{EVIL} by Ann", exact=True).first.is_visible()
+    for told in ("broken <i>.mp3", "unreadable: no header", "halves disagree", "key unsure (0.20)", "librosa (11)"):
+        assert page.get_by_text(told).first.is_visible(), told
 
-        assert page.title() == "dubstep: the data · lowend"
-        assert page.get_by_text(f"{EVIL} by Ann", exact=True).first.is_visible()
-        for told in ("broken <i>.mp3", "unreadable: no header", "halves disagree", "key unsure (0.20)", "librosa (11)"):
-            assert page.get_by_text(told).first.is_visible(), told
-
-        listed = page.locator("table.sortable").first.locator("tfoot td").all_inner_texts()
-        assert listed == [
-            "all",
-            "11 (0.07 h)",
-            "9 (0.06 h)",
-            "1 (0.01 h)",
-            "1 (0.01 h)",
-            "0 (0.00 h)",
-            "0 (0.00 h)",
-            "2",
-        ]
-        histograms = page.locator("table.histogram").all()
-        assert len(histograms) == 7
-        for histogram in histograms:
-            counts = [row.locator("td.number").all_inner_texts() for row in histogram.locator("tbody tr").all()]
-            assert all(sum(map(int, series)) == 11 for series in zip(*counts, strict=True)), histogram.inner_text()
-        tempo = dict(
-            zip(
-                histograms[0].locator("tbody th").all_inner_texts(),
-                histograms[0].locator("td.number").all_inner_texts(),
-                strict=True,
-            )
+    listed = page.locator("table.sortable").first.locator("tfoot td").all_inner_texts()
+    assert listed == [
+        "all",
+        "11 (0.07 h)",
+        "9 (0.06 h)",
+        "1 (0.01 h)",
+        "1 (0.01 h)",
+        "0 (0.00 h)",
+        "0 (0.00 h)",
+        "2",
+    ]
+    histograms = page.locator("table.histogram").all()
+    assert len(histograms) == 7
+    for histogram in histograms:
+        counts = [row.locator("td.number").all_inner_texts() for row in histogram.locator("tbody tr").all()]
+        assert all(sum(map(int, series)) == 11 for series in zip(*counts, strict=True)), histogram.inner_text()
+    tempo = dict(
+        zip(
+            histograms[0].locator("tbody th").all_inner_texts(),
+            histograms[0].locator("td.number").all_inner_texts(),
+            strict=True,
         )
-        assert tempo == {"140 ± 2.5": "4", "145 ± 2.5": "5", "150 ± 2.5": "1", "unknown": "1"}
+    )
+    assert tempo == {"140 ± 2.5": "4", "145 ± 2.5": "5", "150 ± 2.5": "1", "unknown": "1"}
 
-        page.wait_for_function("[...document.querySelectorAll('audio')].every(a => a.readyState >= 1)")
-        durations = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
-        assert len(durations) == 10 + 4 * 4, "ten mixes, and mix and three stems of the four worst"
-        assert min(durations) > 3 and max(durations) <= 20
-        assert page.evaluate("[...document.images].every(i => i.naturalWidth > 100 && i.alt)")
-        played = page.evaluate(
-            """async () => { const a = document.querySelector('audio'); a.muted = true; await a.play();
-               await new Promise(r => setTimeout(r, 400)); return a.currentTime; }"""
-        )
-        assert played > 0.1
+    page.wait_for_function("[...document.querySelectorAll('audio')].every(a => a.readyState >= 1)")
+    durations = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
+    assert len(durations) == 10 + 4 * 4, "ten mixes, and mix and three stems of the four worst"
+    assert min(durations) > 3 and max(durations) <= 20
+    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 100 && i.alt)")
+    played = page.evaluate(
+        """async () => { const a = document.querySelector('audio'); a.muted = true; await a.play();
+           await new Promise(r => setTimeout(r, 400)); return a.currentTime; }"""
+    )
+    assert played > 0.1
 
-        scores = page.locator("table.sortable").filter(has_text="mean, dB")
-        means = scores.locator("tbody td:nth-child(3)")
-        assert means.all_inner_texts() == ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"], "the worst first"
-        scores.get_by_role("button", name="mean, dB").click()
-        scores.get_by_role("button", name="mean, dB").click()
-        assert means.all_inner_texts() == ["7.0", "6.0", "5.0", "4.0", "3.0", "2.0", "1.0"]
-        quiet = page.locator("table.sortable").filter(has_text="below target").locator("tbody tr").all_inner_texts()
-        assert [row.split("\t")[0] for row in quiet] == ["Track 1 by Ann", "Track 5 by Ann"]
-        assert [row.split("\t")[-2:] for row in quiet] == [["-17.2", "1.2"]] * 2
-        browser.close()
-    assert not problems
+    scores = page.locator("table.sortable").filter(has_text="mean, dB")
+    means = scores.locator("tbody td:nth-child(3)")
+    assert means.all_inner_texts() == ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"], "the worst first"
+    scores.get_by_role("button", name="mean, dB").click()
+    scores.get_by_role("button", name="mean, dB").click()
+    assert means.all_inner_texts() == ["7.0", "6.0", "5.0", "4.0", "3.0", "2.0", "1.0"]
+    quiet = page.locator("table.sortable").filter(has_text="below target").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in quiet] == ["Track 1 by Ann", "Track 5 by Ann"]
+    assert [row.split("\t")[-2:] for row in quiet] == [["-17.2", "1.2"]] * 2
     assert all(url.startswith(("file:", "data:")) for url in asked), "the page must need nothing else"
 
 
