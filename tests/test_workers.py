@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,8 +95,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus=2"]
     command += ["--node-ip-address=127.0.0.1", f"--port={address.split(':')[1]}", "--include-dashboard=false"]
-    command += ["--disable-usage-stats", f"--temp-dir={tmp_path.parent / 'ray'}"]
-    with (tmp_path / "ray.log").open("w") as log:
+    # Ray's sockets lie in its folder, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder, (tmp_path / "ray.log").open("w") as log:
+        command += ["--disable-usage-stats", f"--temp-dir={folder}"]
         head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         while "Ray runtime started" not in (tmp_path / "ray.log").read_text():
             assert head.poll() is None, (tmp_path / "ray.log").read_text()
