@@ -15,7 +15,7 @@ from lowend.audio import mono
 from lowend.audio.io import MIN_SECONDS, Wave, flac_bytes, read_flac, resample, set_channels
 from lowend.audio.loudness import Target, track_gain
 from lowend.audio.lowband import bass_band
-from lowend.errors import Unusable
+from lowend.errors import Unusable, UserError
 from lowend.shards import Member
 from lowend.tracks import Track, clip_sections
 
@@ -28,7 +28,10 @@ Stems = Mapping[str, Wave]
 def _stem(name: str) -> Callable[[Stems, int, bool], Wave]:
     def view(stems: Stems, rate: int, vocals: bool) -> Wave:
         if name not in stems:
-            raise ValueError(f"there is no stem {name!r} among {', '.join(sorted(stems))}: set separate.stems to 4")
+            raise UserError(
+                f"params.yaml: normalize.views asks for {name}, and the stems are {', '.join(sorted(stems))}: "
+                "set `separate.stems: 4`, or take it out of normalize.views and encode.views"
+            )
         return stems[name]
 
     return view
@@ -107,6 +110,7 @@ def normalize_track(job: Job) -> list[Member]:
 
     Raises:
         Unusable: too short for a segment, or too quiet for a measurement.
+        UserError: a view needs a stem that there is not.
     """
     stems, flipped = _read_stems(shards.read_track(job.stems, job.id), job.config)
     return normalize(stems, flipped, job.id, job.config)
