@@ -91,8 +91,6 @@ def test_librosa_finds_a_scale_and_a_pulse() -> None:
     found = analysis.backend("librosa")(np.repeat(wav, 2, 0), rate)
     assert found.bpm is not None and tempo_error(found.bpm, 120) < 0.04
     assert found.key == "A minor" and found.key_confidence > 0.5
-    steps = np.diff(found.beats)
-    assert len(steps) > 20 and np.abs(steps - beat_s).max() < 0.05
 
 
 @pytest.mark.parametrize("name", analysis.BACKENDS)
@@ -104,7 +102,6 @@ def test_both_backends_hear_a_known_song(name: str) -> None:
     distance = analysis.key_distance(found.key, str(song.info["key"]))
     assert distance is not None and distance <= 1
     assert 0 < found.key_confidence <= 1
-    assert np.median(np.diff(found.beats)) == pytest.approx(60 / found.bpm, rel=0.05)
 
 
 def test_a_missing_backend_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

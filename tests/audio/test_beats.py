@@ -110,18 +110,12 @@ def test_no_swing_where_no_odd_sixteenth_is_played() -> None:
     assert beats.swing([onset.all], beats.eighths(onset, 90)) is None
 
 
-@pytest.mark.parametrize(
-    ("folded", "expected"), [(100.0, [0, 1, 2, 3]), (50.0, [0, 2]), (200.0, [0, 0.5, 1, 1.5, 2, 2.5, 3])]
-)
-def test_the_beats_of_a_backend_follow_its_tempo_into_the_range(folded: float, expected: list[float]) -> None:
-    grid = beats.backend_grid(folded, 100.0, np.arange(4.0), 0.1)
-    assert grid.beats.tolist() == expected and grid.bpm == folded and len(grid.downbeats) == 0
-
-
-def test_beats_stand_out_where_the_hits_are() -> None:
+def test_even_beats_lie_on_the_hits_and_stand_out_there() -> None:
     onset = heard(drums({"kick": (0,), "snare": (8,)}, 120, 12))
-    on, off = (beats.prominence(onset, (np.arange(11) + late).tolist()) for late in (0.0, 0.4))
-    assert on > 0.8 and off == 0.0 and beats.prominence(onset, []) == 0.0
+    found, prominence = beats.regular(onset, 60.0)
+    assert np.abs(found[:11] - np.arange(11)).max() < 0.04 and prominence > 0.8
+    assert beats.regular(onset, 47.0)[1] < prominence - 0.2, "another tempo meets them only now and then"
+    assert beats.regular(heard(0 * drums({"kick": (0,)}, 120, 4)), 60.0)[1] == 0.0
 
 
 def test_hits_are_counted() -> None:

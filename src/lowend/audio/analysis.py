@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
-from numpy.typing import NDArray
 
 from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
@@ -29,12 +23,11 @@ _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Tempo in BPM (None where no beat was found), key as `F# minor` and its confidence 0..1, beats in seconds."""
+    """Tempo in BPM (None where no beat was found), key as `F# minor`, and how sure the key is, 0..1."""
 
     bpm: float | None
     key: str
     key_confidence: float
-    beats: tuple[float, ...] = ()
 
 
 def backend(name: str) -> Callable[[Wave, int], Analysis]:
@@ -61,42 +54,26 @@ def _essentia(wav: Wave, rate: int) -> Analysis:
 
     mono = resample(wav.mean(0, keepdims=True), rate, 44100)[0]
     # "multifeature" hears the same tempi on what we tried, and takes three times as long.
-    bpm, beats, _, _, _ = es.RhythmExtractor2013(method="degara")(mono)
+    bpm, _, _, _, _ = es.RhythmExtractor2013(method="degara")(mono)
     note, scale, strength = es.KeyExtractor(profileType="edma")(mono)
-    name = key_name(f"{note} {scale}")
-    return Analysis(float(bpm) or None, name, min(float(strength), 1.0), tuple(map(float, beats)))
-
-
-@lru_cache(maxsize=1)
-def _compile_librosa() -> None:
-    """Let librosa's loops be compiled, or loaded from their cache on disk, by one process at a time.
-
-    numba crashes now and then when two processes fill that cache at once, as workers do in a new environment.
-    """
-    pulse = (np.arange(4 * _LIBROSA_HZ) % (_LIBROSA_HZ // 2) < 200).astype(np.float32)
-    with FileLock(Path(tempfile.gettempdir()) / f"lowend-librosa-{os.getuid()}.lock"):
-        _hear_librosa(pulse)
+    return Analysis(float(bpm) or None, key_name(f"{note} {scale}"), min(float(strength), 1.0))
 
 
 def _librosa(wav: Wave, rate: int) -> Analysis:
-    _compile_librosa()
-    return _hear_librosa(resample(wav.mean(0, keepdims=True), rate, _LIBROSA_HZ)[0])
-
-
-def _hear_librosa(mono: NDArray[np.float32]) -> Analysis:
     import librosa
 
+    mono = resample(wav.mean(0, keepdims=True), rate, _LIBROSA_HZ)[0]
     onsets = librosa.onset.onset_strength(y=mono, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
-    tempo, frames = librosa.beat.beat_track(onset_envelope=onsets, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
-    bpm, beats = float(np.atleast_1d(tempo)[0]), librosa.frames_to_time(frames, sr=_LIBROSA_HZ)  # type: ignore[attr-defined]
-    chroma = librosa.feature.chroma_cqt(y=mono, sr=_LIBROSA_HZ).mean(1)
+    bpm = float(np.atleast_1d(librosa.feature.tempo(onset_envelope=onsets, sr=_LIBROSA_HZ))[0])
+    # Neither its beat tracker nor its estimate of the tuning: their numba ufuncs crashed now and then.
+    chroma = librosa.feature.chroma_cqt(y=mono, sr=_LIBROSA_HZ, tuning=0.0).mean(1)
     scores = {
         f"{note} {mode}": float(np.corrcoef(np.roll(profile, i), chroma)[0, 1])
         for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
         for i, note in enumerate(NOTES)
     }
     best = max(scores, key=lambda k: scores[k])
-    return Analysis(bpm or None, best, max(scores[best], 0.0), tuple(map(float, beats)))
+    return Analysis(bpm or None, best, max(scores[best], 0.0))
 
 
 def key_name(text: str) -> str:

@@ -147,20 +147,19 @@ def _refine(envelope: Array, bpm: float) -> float:
     return float(bpm * np.linspace(0.985, 1.015, 121, endpoint=False)[np.argmax(sum(spectra))])
 
 
-def prominence(onset: Onsets, beats: Sequence[float]) -> float:
-    """How far onsets stand out at these beats: 0 where all frames are alike, 1 where nothing is heard elsewhere."""
-    at = np.round(np.array(beats) * FRAME_RATE).astype(int)
+def regular(onset: Onsets, bpm: float) -> tuple[Array, float]:
+    """Evenly spaced beats in seconds, where the onsets are strongest, and how far these stand out there.
+
+    0 where onsets on the beats are as strong as anywhere, 1 where there are none elsewhere.
+    """
     strongest = maximum_filter1d(onset.all, 7)  # within 30 ms
-    at = at[at < len(strongest)]
-    on_beats = float(strongest[at].mean()) if len(at) else 0.0
-    return max(1 - float(strongest.mean()) / on_beats, 0.0) if on_beats > 0 else 0.0
-
-
-def backend_grid(bpm: float, heard: float, beats: Array, steadiness: float) -> Grid:
-    """The beats of a backend, whose tempo is `heard`, halved or doubled to `bpm`; nobody knows its downbeats."""
-    if len(beats) > 1 and bpm > 1.5 * heard:
-        beats = np.sort(np.concatenate((beats, (beats[1:] + beats[:-1]) / 2)))
-    return Grid(bpm, beats[:: max(round(heard / bpm), 1)], np.zeros(0), steadiness)
+    step = 60 / bpm * FRAME_RATE
+    places = [np.round(np.arange(first, len(strongest), step)).astype(int) for first in range(int(step))]
+    places = [at[at < len(strongest)] for at in places]
+    levels = [float(strongest[at].mean()) if len(at) else 0.0 for at in places]
+    best = int(np.argmax(levels))
+    outside = float(strongest.mean()) / levels[best] if levels[best] > 0 else 1.0
+    return places[best] / FRAME_RATE, max(1 - outside, 0.0)
 
 
 def grid(onset: Onsets, tones: Tones, bpm: float | None, steadiness: float) -> Grid:

@@ -108,11 +108,13 @@ def _present(views: Mapping[str, Wave]) -> list[str]:
 
 
 def _grid(onset: Onsets, tones: Tones, heard: Analysis, bpm_range: tuple[float, float]) -> Grid:
-    """Beats that repeat bar by bar; else the backend's, where it is sure of them; else none."""
+    """Beats that repeat bar by bar; else even ones at the backend's tempo, if they stand out; else none."""
     bpm, steadiness = beats.tempo(onset, heard.bpm, bpm_range)
-    if bpm is None and heard.bpm and beats.prominence(onset, heard.beats) >= _SURE_BACKEND:
+    if bpm is None and heard.bpm:
         folded = beats.octaves(heard.bpm, *bpm_range)[0]
-        return beats.backend_grid(folded, heard.bpm, np.array(heard.beats), steadiness)
+        even, prominence = beats.regular(onset, folded)
+        if prominence >= _SURE_BACKEND:
+            return Grid(folded, even, np.zeros(0), steadiness)
     return beats.grid(onset, tones, bpm, steadiness)
 
 
