@@ -110,14 +110,6 @@ def test_no_swing_where_no_odd_sixteenth_is_played() -> None:
     assert beats.swing([onset.all], beats.eighths(onset, 90)) is None
 
 
-def test_even_beats_lie_on_the_hits_and_stand_out_there() -> None:
-    onset = heard(drums({"kick": (0,), "snare": (8,)}, 120, 12))
-    found, prominence = beats.regular(onset, 60.0)
-    assert np.abs(found[:11] - np.arange(11)).max() < 0.04 and prominence > 0.8
-    assert beats.regular(onset, 47.0)[1] < prominence - 0.2, "another tempo meets them only now and then"
-    assert beats.regular(heard(0 * drums({"kick": (0,)}, 120, 4)), 60.0)[1] == 0.0
-
-
 def test_hits_are_counted() -> None:
     onset = heard(drums({"hat": (0, 4, 8, 12)}, 120, 10, 0.1))
     assert beats.count(onset.all) == pytest.approx(20, abs=1)

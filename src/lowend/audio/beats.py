@@ -147,21 +147,6 @@ def _refine(envelope: Array, bpm: float) -> float:
     return float(bpm * np.linspace(0.985, 1.015, 121, endpoint=False)[np.argmax(sum(spectra))])
 
 
-def regular(onset: Onsets, bpm: float) -> tuple[Array, float]:
-    """Evenly spaced beats in seconds, where the onsets are strongest, and how far these stand out there.
-
-    0 where onsets on the beats are as strong as anywhere, 1 where there are none elsewhere.
-    """
-    strongest = maximum_filter1d(onset.all, 7)  # within 30 ms
-    step = 60 / bpm * FRAME_RATE
-    places = [np.round(np.arange(first, len(strongest), step)).astype(int) for first in range(int(step))]
-    places = [at[at < len(strongest)] for at in places]
-    levels = [float(strongest[at].mean()) if len(at) else 0.0 for at in places]
-    best = int(np.argmax(levels))
-    outside = float(strongest.mean()) / levels[best] if levels[best] > 0 else 1.0
-    return places[best] / FRAME_RATE, max(1 - outside, 0.0)
-
-
 def grid(onset: Onsets, tones: Tones, bpm: float | None, steadiness: float) -> Grid:
     """Beats and downbeats of a track at `bpm`; the tempo may drift by about one per cent."""
     none = np.zeros(0)

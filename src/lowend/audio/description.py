@@ -17,7 +17,6 @@ from lowend.tracks import Section
 _PRESENT_DB = -30.0  # a stem this far below the mix is a leak of the separator
 _BUSY = (3.2, 3.7)  # onsets in a second: fewer are low energy, as many or more are high
 _UNSURE_KEY, _UNSURE_BEAT = 0.15, 0.3
-_SURE_BACKEND = 0.3  # prominence from which on a backend's beats are used where no bar repeats
 _HALF_S = 8.0  # shorter halves are not compared
 _APART = 0.03  # relative difference of tempi
 _SAME = 0.6  # share of its best likeness that a half keeps at the track's tempo
@@ -73,7 +72,7 @@ def interpret(
     onset = beats.onsets(drums)
     melody = bands.mono(mix) - bands.mono(views["drums"]) if "drums" in present else mix
     tones = bands.tones(melody, views["bass"] if "bass" in present else melody, rate)
-    grid = _grid(onset, tones, heard, bpm_range)
+    grid = beats.grid(onset, tones, *beats.tempo(onset, heard.bpm, bpm_range))
     key, key_confidence = chords.key(tones, grid, heard.key)
     whole = envelopes["mix"]
     # In a mix, every decaying note looks like part of a wobble: without a bass stem there is no telling.
@@ -105,17 +104,6 @@ def _present(views: Mapping[str, Wave]) -> list[str]:
     power = {name: float(np.vdot(wav, wav)) for name, wav in views.items()}
     least = max(power["mix"] * 10 ** (_PRESENT_DB / 10), 1e-9)
     return [name for name in views if name != "mix" and power[name] > least]
-
-
-def _grid(onset: Onsets, tones: Tones, heard: Analysis, bpm_range: tuple[float, float]) -> Grid:
-    """Beats that repeat bar by bar; else even ones at the backend's tempo, if they stand out; else none."""
-    bpm, steadiness = beats.tempo(onset, heard.bpm, bpm_range)
-    if bpm is None and heard.bpm:
-        folded = beats.octaves(heard.bpm, *bpm_range)[0]
-        even, prominence = beats.regular(onset, folded)
-        if prominence >= _SURE_BACKEND:
-            return Grid(folded, even, np.zeros(0), steadiness)
-    return beats.grid(onset, tones, bpm, steadiness)
 
 
 def _swing(onset: Onsets, bass: Bands | None, grid: Grid) -> float | None:
