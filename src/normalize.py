@@ -8,7 +8,6 @@ track under one gain, which <id>.json records.
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 from pathlib import Path
 
@@ -17,7 +16,8 @@ import numpy as np
 from lowend import cache, params, shards
 from lowend.audio import dynamics, io, loudness, lowband, mono, views
 from lowend.errors import UserError, script
-from lowend.tracks import Rejected, read_rejected, read_tracks, write_json, write_rejected, write_tracks
+from lowend.setaside import sort_out
+from lowend.tracks import read_rejected, read_tracks, write_json, write_rejected, write_tracks
 
 
 def main() -> None:
@@ -33,22 +33,19 @@ def main() -> None:
     digests = {t.id: str(shards.read_note(args.stems, t.id)["digest"]) for t in tracks}
     jobs = [views.Job(t.id, cache.home(scratch, t.id, digests[t.id]), args.stems, config) for t in tracks]
     done = cache.compute(views.normalize_track, jobs, "normalizing")
-    for track, kept in zip(tracks, done, strict=True):
-        if kept.reason:
-            rejected.append(Rejected(track.file_path, "normalize", kept.reason))
-            logging.warning("set aside: %s: %s", track.file_path, kept.reason)
-    usable = [(track, kept) for track, kept in zip(tracks, done, strict=True) if not kept.reason]
+    usable, refused = sort_out(tracks, done, "normalize")
     if not usable:
         raise UserError(f"{args.stems}: none of {len(tracks)} tracks is usable; see the reasons above")
     shutil.rmtree(args.out, ignore_errors=True)
     shards.merge(args.out, ((kept.id, kept.home) for _, kept in usable))
-    rows = [views.row(track, kept.note, config.lufs) for track, kept in usable]
-    gains = [kept.note["gain"] for _, kept in usable]
+    notes = [kept.note for _, kept in usable]
+    rows = [views.row(track, note, config.lufs) for (track, _), note in zip(usable, notes, strict=True)]
+    gains = [note["gain"] for note in notes]
     write_tracks(args.out / "tracks.csv", rows)
-    write_rejected(args.out / "rejected.csv", rejected)
+    write_rejected(args.out / "rejected.csv", [*rejected, *refused])
     metrics = {
         "tracks": len(rows),
-        "rejected": len(rejected),
+        "rejected": len(rejected) + len(refused),
         "hours": round(sum(track.duration or 0 for track in rows) / 3600, 4),
         "median_measured_lufs": round(float(np.median([gain["measured_lufs"] for gain in gains])), 2),
         "below_target": sum(gain["short_of_target_db"] > views.FLAG_LU for gain in gains),

@@ -8,14 +8,14 @@ Where the source knows its true stems, the SI-SDR against them goes into the met
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 from pathlib import Path
 
 from lowend import cache, params, shards
 from lowend.audio import io, separation, stems
 from lowend.errors import UserError, script
-from lowend.tracks import Rejected, read_rejected, read_tracks, write_json, write_rejected, write_tracks
+from lowend.setaside import sort_out
+from lowend.tracks import read_rejected, read_tracks, write_json, write_rejected, write_tracks
 
 
 def main() -> None:
@@ -34,19 +34,15 @@ def main() -> None:
     scratch = cache.scratch("separate", config, model, cache.code(io, separation, stems))
     jobs = [stems.Job(track, args.raw, args.kit, config, scratch) for track in tracks]
     done = cache.compute_groups(stems.separate_tracks, jobs, "separating", stems.tracks_at_once(tracks))
-    for track, kept in zip(tracks, done, strict=True):
-        if kept.reason:
-            rejected.append(Rejected(track.file_path, "separate", kept.reason))
-            logging.warning("set aside: %s: %s", track.file_path, kept.reason)
-    usable = [(track, kept) for track, kept in zip(tracks, done, strict=True) if not kept.reason]
+    usable, refused = sort_out(tracks, done, "separate")
     if not usable:
         raise UserError(f"{args.raw}: none of {len(tracks)} tracks could be separated; see the reasons above")
 
     shutil.rmtree(args.out, ignore_errors=True)
     shards.merge(args.out, ((kept.id, kept.home) for _, kept in usable))
     write_tracks(args.out / "tracks.csv", [track for track, _ in usable])
-    write_rejected(args.out / "rejected.csv", rejected)
-    write_json(args.metrics, stems.summarise([kept.note for _, kept in usable], len(rejected)))
+    write_rejected(args.out / "rejected.csv", [*rejected, *refused])
+    write_json(args.metrics, stems.summarise([kept.note for _, kept in usable], len(rejected) + len(refused)))
 
 
 if __name__ == "__main__":
