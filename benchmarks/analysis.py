@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 from lowend.audio import analysis, beats, description
 from lowend.audio.io import EXTENSIONS, decode
 from lowend.errors import Unusable
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.workers import parallel_map
 
 SEED = 77_000

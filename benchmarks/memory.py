@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from lowend.audio.io import resample
-from lowend.sources import synth
+from lowend.synth import song as synth
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE, SEED = 48000, 80_000

@@ -33,7 +33,7 @@ from lowend import cache, shards
 from lowend.audio import analysis, description, io, views
 from lowend.audio.loudness import integrated_lufs
 from lowend.shards import Member
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.workers import parallel_map, set_threads
 
 SEED, RATE, LUFS, SECONDS = 79_000, 32000, -16.0, 30.0

@@ -35,7 +35,7 @@ from safetensors.torch import save_file
 from lowend import shards
 from lowend.audio.io import Wave, read_flac, resample
 from lowend.audio.separation import Separator, si_sdr_db
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.tracks import Track, write_rejected, write_tracks
 from lowend.workers import parallel_map
 

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from lowend import captions, params
 from lowend.audio import views
 from lowend.errors import UserError
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.tracks import Track
 from lowend.training import data
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lowend.audio import analysis
 from lowend.audio.analysis import NOTES, key_distance, key_name, tempo_error
 from lowend.errors import UserError
-from lowend.sources import synth
+from lowend.synth import song as synth
 
 KEYS = [f"{note} {mode}" for note in NOTES for mode in ("major", "minor")]
 SHARPS = {"Eb": "D#", "Ab": "G#", "Bb": "A#", "C#": "Db", "F#": "Gb"}

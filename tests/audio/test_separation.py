@@ -20,7 +20,7 @@ from lowend.audio import separation
 from lowend.audio.separation import Separator, si_sdr_db, vocals_gain
 from lowend.errors import UserError
 from lowend.seeds import seed
-from lowend.sources import synth
+from lowend.synth import song as synth
 
 KIT = kit.KIT / "separator"
 FOUR = ["drums", "bass", "other", "vocals"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lowend.models import codec
-from lowend.sources import synth
+from lowend.synth import song as synth
 
 
 def test_codec_keeps_the_music(tmp_path: Path) -> None:

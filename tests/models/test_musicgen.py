@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from lowend import captions
 from lowend.models import codec, musicgen
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.tracks import Track
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import kit
 
 from lowend.models import tagger
-from lowend.sources import synth
+from lowend.synth import song as synth
 
 
 def test_the_tagger_tells_the_genres_apart() -> None:
