@@ -72,11 +72,30 @@ def test_scores_are_of_all_windows_and_changes_are_paired(shift: float) -> None:
         fad.change(real, near, far[1:], 50, "x")
 
 
-@pytest.mark.parametrize(("background", "made", "which"), [(5, 60, "background"), (60, 5, "clips")])
-def test_too_few_windows_are_refused_on_either_side(background: int, made: int, which: str) -> None:
+@pytest.mark.parametrize(
+    ("background", "made", "which", "remedy"),
+    [
+        (5, 60, "held-out tracks", "add tracks, or raise split.valid and split.test"),
+        (60, 5, "clips", "raise generate.clips or generate.seconds"),
+    ],
+)
+def test_too_few_windows_are_refused_on_either_side(background: int, made: int, which: str, remedy: str) -> None:
     a, b = (np.random.default_rng(0).standard_normal((n, 3)) for n in (background, made))
     for measure in (lambda: fad.distance(a, b), lambda: fad.score(a, [b[:2], b[2:]], 9, "x")):
         with pytest.raises(
-            ValueError, match=rf"at least 6 {which} windows of 3 dimensions, got 5: raise generate\.clips"
+            ValueError, match=rf"embedding of 3 dimensions needs at least 6 windows of {which}, got 5: {remedy}"
         ):
             measure()
+    with pytest.raises(ValueError, match="at least 61 windows of held-out"):
+        fad.check(a, np.zeros((61, 3)), 61)
+    fad.check(np.zeros((61, 3)), np.zeros((61, 3)), 61)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(2, 40))
+def test_resamples_measure_what_the_package_does(seed: int, size: int) -> None:
+    """Two ways to the same trace of a root; 1e-6 of it is far below the four digits that are written."""
+    draw = np.random.default_rng(seed)
+    real, made = (draw.standard_normal((90, size)) @ draw.standard_normal((size, size)) + draw.random() for _ in "ab")
+    found = fad.score(real, np.split(made, 9), 5, "x")
+    assert found.value == pytest.approx(fad.distance(real, made), rel=1e-6, abs=1e-6)

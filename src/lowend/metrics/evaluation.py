@@ -13,7 +13,8 @@ import torch
 from lowend import captions, clips
 from lowend.audio.io import Wave
 from lowend.clips import Clip
-from lowend.metrics import adherence, cross_entropy, fad, genre
+from lowend.metrics import adherence, cross_entropy, fad, genre, mmd
+from lowend.metrics.embedders import EMBEDDERS, Embedder, Embeddings
 from lowend.models import codec as codecs
 from lowend.models import musicgen, tagger
 from lowend.training import data
@@ -40,6 +41,25 @@ class Folders:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """What hears the clips, made ready once, and the real music that they are held against."""
+
+    embedder: Embedder
+    starter: tagger.Tagger
+    real: Embeddings  # [N, D], all windows
+    real_kernels: mmd.Real
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One set of clips, and what its embeddings give."""
+
+    items: Sequence[tuple[Clip, Wave, int]]
+    embedded: list[Embeddings]  # of each clip, [n, D]
+    kernels: mmd.Kernels
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateConfig:
     """Section `evaluate` of params.yaml."""
 
@@ -48,8 +68,8 @@ class EvaluateConfig:
     embedder: str
 
     def __post_init__(self) -> None:
-        if self.embedder != "starter":
-            raise ValueError(f"evaluate.embedder must be starter, got {self.embedder!r}")
+        if self.embedder not in EMBEDDERS:
+            raise ValueError(f"evaluate.embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
         if self.bootstrap < 100:
             raise ValueError(f"evaluate.bootstrap must be 100 or more, got {self.bootstrap}")
 
@@ -95,25 +115,32 @@ def _judge(item: tuple[Clip, Wave, int], backend: str) -> adherence.Adherence:
     return adherence.judge(*item, backend=backend)
 
 
+def hear(listener: Listener, items: Sequence[tuple[Clip, Wave, int]]) -> Heard:
+    """Embed a set of clips, each once.
+
+    Raises:
+        ValueError: there are too few windows for FAD or too few clips for MMD.
+    """
+    embedded = [listener.embedder.embed(wav, rate) for _, wav, rate in items]
+    fad.check(listener.real, np.concatenate(embedded), listener.embedder.least_windows)
+    return Heard(items, embedded, mmd.kernels(listener.real_kernels, embedded))
+
+
 def of_clips(
-    items: Sequence[tuple[Clip, Wave, int]],
-    embedded: Sequence[fad.Embeddings],
-    real: fad.Embeddings,
-    model: tagger.Tagger,
-    asked: Sequence[str],
-    config: EvaluateConfig,
-    name: str,
+    heard: Heard, listener: Listener, asked: Sequence[str], config: EvaluateConfig, name: str
 ) -> tuple[dict[str, float], list[adherence.Adherence]]:
-    """FAD, adherence and probability of the sub-genres `asked` of one set of clips, and each clip's adherence."""
-    judged = list(parallel_map(partial(_judge, backend=config.analysis), items, "judging clips"))
+    """FAD, MMD, adherence and probability of the sub-genres `asked` of one set of clips, and each clip's adherence."""
+    judged = list(parallel_map(partial(_judge, backend=config.analysis), heard.items, "judging clips"))
     metrics = {
-        "clips": float(len(items)),
-        **fad.score(real, embedded, config.bootstrap, name).as_metrics("fad"),
+        "clips": float(len(heard.items)),
+        **fad.score(listener.real, heard.embedded, config.bootstrap, name).as_metrics("fad"),
+        **mmd.score(heard.kernels, config.bootstrap, name).as_metrics("mmd"),
+        **genre.tags(listener.embedder, heard.embedded, config.bootstrap, name),
         **adherence.summarise(judged, config.bootstrap, name),
     }
     if asked:
-        sounds = [(wav, rate) for _, wav, rate in items]
-        metrics |= genre.summarise(model, sounds, asked, config.bootstrap, name)
+        sounds = [(wav, rate) for _, wav, rate in heard.items]
+        metrics |= genre.summarise(listener.starter, sounds, asked, config.bootstrap, name)
     return metrics, judged
 
 
@@ -122,28 +149,32 @@ def compare(
 ) -> tuple[dict[str, float], list[adherence.Adherence]]:
     """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
-    `fad_change` resamples prompts, taking both sets' clips of a prompt together.
+    `fad_change` and `mmd_change` resample prompts, taking both sets' clips of a prompt together.
 
     Raises:
-        ValueError: there are too few windows for FAD.
+        ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
     """
-    model = tagger.load(folders.kit)
-    heard = real_clips(folders.codec, folders.tokens, folders.splits, REAL_S)
-    real = np.concatenate([tagger.embeddings(model, wav, rate) for wav, rate in heard])
-    mine, theirs = clips.read(samples), clips.read(against)
-    embedded = [[tagger.embeddings(model, wav, rate) for _, wav, rate in items] for items in (mine, theirs)]
-    asked = sorted({clip.sub_genre for clip, _, _ in mine} & set(model.classes))
-    metrics, judged = of_clips(mine, embedded[0], real, model, asked, config, key)
-    other, _ = of_clips(theirs, embedded[1], real, model, asked, config, key)
-    change = fad.change(real, embedded[0], embedded[1], config.bootstrap, key)
-    beside = {"real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in heard])), 4)}
+    model, embedder = tagger.load(folders.kit), EMBEDDERS[config.embedder](folders.kit)
+    sounds = real_clips(folders.codec, folders.tokens, folders.splits, REAL_S)
+    tracks = [embedder.embed(wav, rate) for wav, rate in sounds]
+    listener = Listener(embedder, model, np.concatenate(tracks), mmd.real(tracks))
+    mine, theirs = (hear(listener, clips.read(folder)) for folder in (samples, against))
+    asked = sorted({clip.sub_genre for clip, _, _ in mine.items} & set(model.classes))
+    metrics, judged = of_clips(mine, listener, asked, config, key)
+    other, _ = of_clips(theirs, listener, asked, config, key)
+    beside = {
+        "real_windows": float(len(listener.real)),
+        "real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in sounds])), 4),
+        "embedding_width": float(listener.real.shape[1]),
+    }
+    real = genre.tags(embedder, tracks, config.bootstrap, f"{key}/real")
     if asked:
-        found = genre.summarise(model, heard, asked, config.bootstrap, f"{key}/real")
-        beside["real_genre_probability"] = found["genre_probability"]
+        real |= genre.summarise(model, sounds, asked, config.bootstrap, f"{key}/real")
     return {
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
-        **change.as_metrics("fad_change"),
-        "real_windows": float(len(real)),
+        **fad.change(listener.real, mine.embedded, theirs.embedded, config.bootstrap, key).as_metrics("fad_change"),
+        **mmd.change(mine.kernels, theirs.kernels, config.bootstrap, key).as_metrics("mmd_change"),
         **beside,
+        **{f"real_{name}": value for name, value in real.items() if not name.endswith(("_low", "_high"))},
     }, judged

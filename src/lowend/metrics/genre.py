@@ -1,4 +1,4 @@
-"""How probable the tagger finds the sub-genre and the genre that a prompt asked for."""
+"""How probable the taggers find the genre that a prompt asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lowend.audio.io import Wave
 from lowend.metrics.bootstrap import mean
+from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.models import tagger
 
 
@@ -22,3 +23,12 @@ def summarise(
         p = tagger.probabilities(model, wav, rate)
         found.append(sum(p.get(n, 0.0) for n in names))
     return mean(found, resamples, f"{name}/genre").as_metrics("genre_probability")
+
+
+def tags(embedder: Embedder, embedded: Sequence[Embeddings], resamples: int, name: str) -> dict[str, float]:
+    """Mean probability over clips of each tag that the embedder hears, with its interval; none of the starter's."""
+    found = [embedder.tags(one) for one in embedded]
+    metrics: dict[str, float] = {}
+    for tag in found[0]:
+        metrics |= mean([one[tag] for one in found], resamples, f"{name}/{tag}").as_metrics(tag)
+    return metrics
