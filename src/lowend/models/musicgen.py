@@ -66,13 +66,16 @@ def cross_entropy(lm: LMModel, codes: Tensor, conditions: Conditions) -> Tensor:
     """Cross-entropy in nats of codes int64 [B, K, T], per sequence and codebook: [B, K].
 
     Positions that the delay pattern leaves undefined (the last k of codebook k) do not count, as in
-    audiocraft's solver; the mean over [B, K] is its training loss.
+    audiocraft's solver; the mean over [B, K] is its training loss. It is taken on the delayed
+    sequence itself: audiocraft's `compute_predictions` first copies the logits back into the order
+    of `codes`, which costs a CPU an eighth of the step.
     """
-    out = lm.compute_predictions(codes, [], conditions)
-    mask = out.mask
-    logits = torch.where(mask[..., None], out.logits.float(), 0.0)
-    loss = F.cross_entropy(logits.flatten(0, 2), codes.flatten(), reduction="none").view_as(codes)
-    return (loss * mask).sum(-1) / mask.sum(-1)
+    pattern = lm.pattern_provider.get_pattern(codes.shape[-1])
+    sequence, _, _ = pattern.build_pattern_sequence(codes, lm.special_token_id, keep_only_valid_steps=True)
+    target = sequence[..., 1:]
+    logits = lm(sequence[..., :-1], [], conditions).float()
+    loss = F.cross_entropy(logits.flatten(0, 2), target.flatten(), ignore_index=lm.special_token_id, reduction="none")
+    return loss.view_as(target).sum(-1) / (target != lm.special_token_id).sum(-1)
 
 
 @contextmanager
