@@ -1,7 +1,7 @@
 """Write an overlay from recipes/ into params.yaml; comments stay.
 
 By hand: python src/recipe.py spark [--params params.yaml]
-With no name: list the recipes.
+With no name: list the recipes. To undo one: git checkout params.yaml
 """
 
 from __future__ import annotations
@@ -13,21 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.tokens import CommentToken
 
 from lowend.errors import UserError, script
 
 RECIPES = Path("recipes")
+OPEN = ("sources", "curriculum", "generations", "evaluations")
+"""Sections whose keys are names of the user's: a recipe may add entries to them."""
 
 
 def overlay(params: MutableMapping[str, Any], changes: MutableMapping[str, Any], where: str = "") -> list[str]:
     """Set every leaf of `changes` in `params`, in place; returns `key: old -> new` of what changed.
 
+    An entry that an `OPEN` section lacks is added at its end.
+
     Raises:
-        UserError: a key is not in `params`, or is a section on one side only.
+        UserError: a key is not in `params`, or is a section on one side only, or a new entry is not whole.
     """
     changed = []
     for key, value in changes.items():
         name = f"{where}{key}"
+        if key not in params and where.rstrip(".") in OPEN:
+            _add(params, key, value, name)
+            changed.append(f"{name}: added")
+            continue
         if key not in params:
             raise UserError(f"recipe: `{name}` is not in params.yaml")
         if isinstance(value, MutableMapping) != isinstance(params[key], MutableMapping):
@@ -38,6 +48,33 @@ def overlay(params: MutableMapping[str, Any], changes: MutableMapping[str, Any],
             changed.append(f"{name}: {params[key]} -> {value}")
             params[key] = value
     return changed
+
+
+def _add(section: MutableMapping[str, Any], key: str, entry: Any, name: str) -> None:
+    """Append an entry, and keep the blank line and comments that follow the section behind it.
+
+    Raises:
+        UserError: the entry lacks what every other of the section has.
+    """
+    others = list(section.values())
+    shared = [field for field in others[0] if all(field in other for other in others)] if others else []
+    missing = [field for field in shared if not isinstance(entry, MutableMapping) or field not in entry]
+    if missing:
+        raise UserError(f"recipe: `{name}` is new in params.yaml, so it needs {', '.join(missing)} too")
+    section[key] = CommentedMap(entry)
+    if others and isinstance(others[-1], CommentedMap):
+        _move_tail(others[-1], section[key])
+
+
+def _move_tail(before: CommentedMap, after: CommentedMap) -> None:
+    """What ruamel.yaml keeps at an entry's last key: a comment of that line, then all up to the next section."""
+    last = next(reversed(before))
+    token = before.ca.items.get(last, [None] * 4)[2]
+    if token is None:
+        return
+    own, line_end, tail = token.value.partition("\n")
+    token.value = own + line_end
+    after.ca.items[next(reversed(after))] = [None, None, CommentToken("\n" + tail, token.start_mark), None]
 
 
 def main() -> None:

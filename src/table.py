@@ -1,20 +1,22 @@
-"""Write the tables of README.md from metrics/: every stage against its start, every release against base.
+"""Write tables from metrics/ into pages: every stage against its start, every release against base; all side by side.
 
 By hand: python src/table.py --metrics metrics --readme README.md
+  or:    python src/table.py --metrics metrics --comparison docs/ablation.md
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lowend import params
+from lowend import comparison, params
 from lowend.errors import UserError, script
+from lowend.figures import DISTANCES
 
 BEGIN, END = "<!-- table: begin (make table) -->", "<!-- table: end -->"
+COMPARED = "<!-- comparison: begin (src/table.py) -->", "<!-- comparison: end -->"
 Metrics = Mapping[str, Mapping[str, float]]
 
 
@@ -34,52 +36,54 @@ def stages(curriculum: Mapping[str, Mapping[str, object]], found: Metrics) -> st
 
 def evaluations(found: Metrics) -> str:
     """Each evaluation beside the base model and the clips that it is held against."""
+    distances = [row for row in DISTANCES if all(row[0] in m for m in found.values())]
+    heads = "".join(f"| {title} held against | {title} | change (95 %) " for _, title, _ in distances)
     lines = [
-        "| evaluation | cross-entropy of base | of the model | change (95 %) "
-        "| FAD held against | FAD | change (95 %) | tempo right |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| evaluation | cross-entropy of base | of the model | change (95 %) {heads}| tempo right |",
+        f"|---|---|---|---{'|---' * 3 * len(distances)}|---|",
     ]
     for key, m in sorted(found.items()):
         gain = f"{m['ce_change']:+.3f} ({m['ce_change_low']:+.3f} … {m['ce_change_high']:+.3f})"
-        change = f"{m['fad_change']:+.1f} ({m['fad_change_low']:+.1f} … {m['fad_change_high']:+.1f})"
+        cells = "".join(_distance(m, name, digits - 1) for name, _, digits in distances)
         tempo = f"{m['against_tempo_right']:.0%} → {m['tempo_right']:.0%}" if "tempo_right" in m else "not asked for"
-        lines.append(
-            f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {gain} "
-            f"| {m['against_fad']:.1f} | {m['fad']:.1f} | {change} | {tempo} |"
-        )
+        lines.append(f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {gain} {cells}| {tempo} |")
     return "\n".join(lines)
 
 
-def replace(readme: str, table: str) -> str:
+def _distance(m: Mapping[str, float], name: str, digits: int) -> str:
+    """Three cells: of the clips held against, of the model's, and the paired change."""
+    change, low, high = (f"{m[f'{name}_change{end}']:+.{digits}f}" for end in ("", "_low", "_high"))
+    return f"| {m[f'against_{name}']:.{digits}f} | {m[name]:.{digits}f} | {change} ({low} … {high}) "
+
+
+def replace(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """The text with what stands between the markers replaced.
 
     Raises:
         UserError: the markers are not there.
     """
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.S)
-    if not pattern.search(readme):
-        raise UserError(f"the README lacks the lines {BEGIN} and {END}")
-    return pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", readme)
-
-
-def read(folder: Path, pattern: str) -> dict[str, dict[str, float]]:
-    """JSON files below a folder, named by the path's first part that is not fixed."""
-    return {
-        p.relative_to(folder).parts[0].removesuffix(".json"): json.loads(p.read_text()) for p in folder.glob(pattern)
-    }
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
+    if not pattern.search(text):
+        raise UserError(f"the page lacks the lines {begin} and {end}")
+    return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--metrics", type=Path, required=True)
-    parser.add_argument("--readme", type=Path, required=True)
+    page = parser.add_mutually_exclusive_group(required=True)
+    page.add_argument("--readme", type=Path, help="page that gets the stages and the evaluations")
+    page.add_argument("--comparison", type=Path, help="page that gets the genres' models side by side")
     args = parser.parse_args()
-    trained = read(args.metrics / "train", "*/metrics.json")
-    judged = read(args.metrics / "evaluate", "*.json")
-    curriculum = params.load("curriculum")["curriculum"]
-    missing = [key for key in curriculum if key not in trained]
-    if missing:
-        raise UserError(f"{args.metrics}/train lacks {', '.join(missing)}: run `make repro` first")
+    sections = params.load("curriculum", "generations", "evaluations")
+    if args.comparison:
+        table = comparison.markdown(comparison.tables(comparison.Params(**sections), args.metrics))
+        text = replace(args.comparison.read_text(encoding="utf-8"), table, *COMPARED)
+        args.comparison.write_text(text, encoding="utf-8")
+        return
+    curriculum = sections["curriculum"]
+    trained = comparison.read({key: args.metrics / "train" / key / "metrics.json" for key in curriculum})
+    judged = comparison.read({key: args.metrics / "evaluate" / f"{key}.json" for key in sections["evaluations"]})
     table = f"{stages(curriculum, trained)}\n\n{evaluations(judged)}"
     args.readme.write_text(replace(args.readme.read_text(encoding="utf-8"), table), encoding="utf-8")
 

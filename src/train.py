@@ -19,7 +19,7 @@ from tqdm import tqdm
 from lowend import params
 from lowend.errors import script
 from lowend.training.loop import TrainConfig
-from lowend.training.stage import Folders, Settings, StageConfig, run
+from lowend.training.stage import Folders, Settings, StageConfig, run, scaled
 
 
 def main() -> None:
@@ -35,8 +35,8 @@ def main() -> None:
     args = parser.parse_args()
     name = f"curriculum.{args.key}"
     loaded = params.load("seed", "lr", "licence", "train", name)
-    config = params.build(TrainConfig, loaded["train"], "train")
     stage = params.build(StageConfig, loaded[name], name)
+    config = scaled(params.build(TrainConfig, loaded["train"], "train"), stage, args.key)
     settings = Settings(loaded["seed"], loaded["lr"], loaded["licence"], config, stage)
     replay_tokens, replay_splits = args.replay_tokens or args.tokens, args.replay_splits or args.splits
     folders = Folders(args.init, args.tokens, args.splits, replay_tokens, replay_splits, args.out)

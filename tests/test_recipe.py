@@ -1,9 +1,12 @@
-"""Recipes: each applies to params.yaml as it is, changes values only, and keeps the comments."""
+"""Recipes: each applies to params.yaml as it is, changes values, adds whole entries, and keeps the comments."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,80 @@ def test_a_half_wrong_recipe_writes_nothing(run, tmp_path: Path, monkeypatch: py
     with pytest.raises(UserError, match=r"`train\.step` is not in params\.yaml"):
         run("mine")
     assert (tmp_path / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+ENTRY = "curriculum: {again: {init: joint, genre: dubstep, view: mix, lr_scale: 0.1"
+REST = ", steps_scale: 1.0, captions: own, replay: hiphop, replay_share: 0.5}}\n"
+
+
+def test_a_new_entry_comes_last_and_the_next_section_stays_apart(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text(ENTRY + REST)
+    monkeypatch.setattr(recipe, "RECIPES", tmp_path)
+    before = (ROOT / "params.yaml").read_text().splitlines()
+    after = run("mine").read_text().splitlines()
+    end = before.index("generate:") - 1
+    assert before[end] == "" and [*before[:end], *before[end:]] == [*after[:end], *after[end + 9 :]]
+    assert after[end] == "  again:" and after[end + 1 : end + 9][0] == "    init: joint"
+
+
+def test_comments_around_a_new_entry_stay_where_they_were(tmp_path: Path) -> None:
+    yaml = YAML()
+    path = tmp_path / "params.yaml"
+    path.write_text("generations:\n  a:\n    model: base   # of a\n\n# what follows\nseed: 0\n")
+    params = yaml.load(path)
+    recipe.overlay(params, {"generations": {"b": {"model": "joint"}}})
+    yaml.dump(params, path)
+    assert path.read_text() == (
+        "generations:\n  a:\n    model: base   # of a\n  b:\n    model: joint\n\n# what follows\nseed: 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ENTRY + "}}", "`curriculum.again` is new in params.yaml, so it needs steps_scale, captions, replay"),
+        ("generations: {again: joint}", "`generations.again` is new in params.yaml, so it needs model, genre too"),
+        ("train: {again: {steps: 1}}", "`train.again` is not in params.yaml"),
+        ("curriculum: {joint: {steps: 1}}", "`curriculum.joint.steps` is not in params.yaml"),
+    ],
+)
+def test_an_entry_that_is_not_whole_is_refused(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    monkeypatch.setattr(recipe, "RECIPES", tmp_path)
+    with pytest.raises(UserError, match=re.escape(message)):
+        run("mine")
+    assert (tmp_path / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("first", [[], ["starter-full"]])
+def test_the_ablation_trains_as_many_steps_as_the_lane_that_it_stands_beside(run, first: list[str]) -> None:  # type: ignore[no-untyped-def]
+    for name in [*first, "ablation"]:
+        path = run(name)
+    curriculum = YAML(typ="safe").load(path)["curriculum"]
+    for genre in ("hiphop", "dubstep"):
+        lane, model = 0.0, f"{genre}-full"
+        while model != "base":
+            lane, model = lane + curriculum[model]["steps_scale"], curriculum[model]["init"]
+        assert curriculum[f"{genre}-direct"]["steps_scale"] == lane
+        assert curriculum[f"{genre}-shuffled"] == curriculum[f"{genre}-direct"] | {"captions": "shuffled"}
+
+
+def test_dvc_makes_stages_of_new_entries(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run("ablation")
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+
+    def dvc(*args: str) -> str:
+        env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        command = [sys.executable, "-m", "dvc", *args]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+
+    dvc("init", "-q", "--no-scm")
+    listed = set(dvc("stage", "list", "--name-only").split())
+    for kind in ("train", "generate", "evaluate", "report"):
+        assert {f"{kind}@{genre}-{name}" for genre in ("hiphop", "dubstep") for name in ("direct", "shuffled")} <= {
+            stage for stage in listed if stage.startswith(kind)
+        }

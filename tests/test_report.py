@@ -76,6 +76,30 @@ def test_verdicts_follow_the_intervals() -> None:
     assert table["probability of the genre"].real == "84%"
 
 
+def test_figures_that_only_some_embedders_give_are_shown_where_there_are_any() -> None:
+    names = {row.name for row in report.rows(metrics())}
+    found = metrics() | {"mmd": 0.0123, "against_mmd": 0.0234, "mmd_change": -0.0111}
+    found |= {"mmd_change_low": -0.02, "mmd_change_high": -0.002}
+    found |= {f"{side}musicnn_hip_hop{end}": 0.2 for side in ("", "against_") for end in ("", "_low", "_high")}
+    more = {row.name: row for row in report.rows(found)}
+    assert more.keys() - names == {"MMD", "musicnn's tag hip-hop"}
+    mmd, tag = more["MMD"], more["musicnn's tag hip-hop"]
+    assert (mmd.before, mmd.after, mmd.verdict) == ("0.0234", "0.0123", "better")
+    assert mmd.interval == "-0.0111 (-0.0200 … -0.0020)"
+    assert (tag.after, tag.verdict) == ("20%", "")
+
+
+def test_a_page_plays_the_first_prompts_and_says_so(
+    page_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page_file.read_text().count("<audio") == 4 and "The first" not in page_file.read_text()
+    monkeypatch.setattr(report, "PLAYED", 1)
+    names = ("mine", "theirs", "metrics.json", "clips.csv", "curves")
+    html = report.page("joint-dubstep", NAMES, *(tmp_path / name for name in names))
+    assert html.count("<audio") == 2 and "The first 1 of 2; the figures are of all." in html
+    assert "2 prompts, the same seeds for both" in html
+
+
 def test_the_page_opens_and_its_clips_play(page_file: Path, page: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -15,8 +15,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lowend import clips
+from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
 from lowend.page import player, render
 from lowend.tracks import read_csv
+
+PLAYED = 16
+"""Prompts on a page, from the top of their table: a hundred would make it too heavy to open."""
 
 _RC: dict[str, Any] = {"svg.hashsalt": "lowend", "svg.fonttype": "path", "font.size": 9}
 
@@ -57,19 +61,13 @@ def curves_svg(folder: Path) -> str:
     return file.getvalue()[file.getvalue().index("<svg") :]
 
 
-def _verdict(low: float, high: float, lower_is_better: bool) -> tuple[str, str]:
-    if low <= 0 <= high:
-        return "within noise", "soft"
-    return ("better", "good") if (high < 0) == lower_is_better else ("worse", "bad")
-
-
-def _overlap(m: Mapping[str, float], name: str, higher_is_better: bool) -> tuple[str, str]:
-    """Intervals that do not overlap differ; prompts are few, so this errs on the careful side."""
+def _overlap(m: Mapping[str, float], name: str) -> tuple[str, str]:
+    """Shares whose intervals do not overlap differ; prompts are few, so this errs on the careful side."""
     other = f"against_{name}"
     if m[f"{name}_low"] > m[f"{other}_high"]:
-        return ("better", "good") if higher_is_better else ("worse", "bad")
+        return "better", "good"
     if m[f"{name}_high"] < m[f"{other}_low"]:
-        return ("worse", "bad") if higher_is_better else ("better", "good")
+        return "worse", "bad"
     return "within noise", "soft"
 
 
@@ -83,25 +81,20 @@ def rows(m: Mapping[str, float]) -> list[Row]:
         return f"{m[f'{name}_low']:.0%} … {m[f'{name}_high']:.0%}"
 
     change = f"{m['ce_change']:+.4f} ({span('ce_change', 4)})"
-    ce = _verdict(m["ce_change_low"], m["ce_change_high"], lower_is_better=True)
+    ce = verdict(m["ce_change_low"], m["ce_change_high"])
     table = [Row("held-out cross-entropy (base | model)", f"{m['ce_base']:.4f}", f"{m['ce']:.4f}", change, *ce)]
-    fad = _verdict(m["fad_change_low"], m["fad_change_high"], lower_is_better=True)
-    change = f"{m['fad_change']:+.2f} ({span('fad_change', 2)})"
-    table.append(Row("FAD", f"{m['against_fad']:.2f}", f"{m['fad']:.2f}", change, *fad))
-    for name, text in (
-        ("genre_probability", "probability of the genre"),
-        ("tempo_right", "tempo right"),
-        ("key_right", "key right"),
-        ("key_within_a_fifth", "key within a fifth"),
-    ):
+    for name, text, digits in DISTANCES:
         if name in m:
-            verdict = _overlap(m, name, higher_is_better=True)
+            change = f"{m[f'{name}_change']:+.{digits}f} ({span(f'{name}_change', digits)})"
+            before, after = f"{m[f'against_{name}']:.{digits}f}", f"{m[name]:.{digits}f}"
+            found = verdict(m[f"{name}_change_low"], m[f"{name}_change_high"])
+            table.append(Row(text, before, after, change, *found))
+    for name, text in (*SHARES, *DESCRIPTIONS):
+        if name in m:
             before, after = f"{m[f'against_{name}']:.0%}", f"{m[name]:.0%}"
             real = f"{m[f'real_{name}']:.0%}" if f"real_{name}" in m else ""
-            table.append(Row(text, before, after, share_span(name), *verdict, real))
-    real = f"{m['real_low_share']:.0%}"
-    shares = (f"{m['against_low_share']:.0%}", f"{m['low_share']:.0%}")
-    table.append(Row("power in 20–200 Hz", *shares, share_span("low_share"), "", "soft", real))
+            judged = _overlap(m, name) if (name, text) in SHARES else ("", "soft")
+            table.append(Row(text, before, after, share_span(name), *judged, real))
     silent = (f"{m['against_silent_clips']:.0f}", f"{m['silent_clips']:.0f}")
     table.append(Row("silent clips", *silent, "", "", "soft"))
     return table
@@ -121,8 +114,8 @@ def page(
     model, genre, other = names
     m = json.loads(metrics.read_text())
     sections = []
-    sounds = zip(clips.read(samples), clips.read(against), read_csv(found), strict=True)
-    for number, (mine, theirs, row) in enumerate(sounds, start=1):
+    sounds = list(zip(clips.read(samples), clips.read(against), read_csv(found), strict=True))
+    for number, (mine, theirs, row) in enumerate(sounds[:PLAYED], start=1):
         sides = [
             player(name, f"{name}, clip {number}", wav, rate) for name, (_, wav, rate) in ((other, theirs), (key, mine))
         ]
@@ -132,6 +125,7 @@ def page(
         "model": model,
         "against": other,
         "genre": genre,
+        "prompts": len(sounds),
         "rows": rows(m),
         "real_windows": int(m["real_windows"]),
         "curves": Markup(curves_svg(curves)),

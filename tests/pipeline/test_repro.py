@@ -49,7 +49,7 @@ def test_lr_reruns_training_and_what_follows(clone: Path) -> None:
     assert "lr: 5e-06" in (clone / "params.yaml").read_text()
     found = reruns(clone)
     follow = {f"{kind}@{key}" for kind in ("generate", "evaluate", "report") for key in EVALUATIONS}
-    assert found == {f"train@{key}" for key in TRAIN} | follow | {"export"}
+    assert found == {f"train@{key}" for key in TRAIN} | follow | {"export", "compare"}
     read = run(clone, "python", "-c", "from lowend import params; print(type(params.load('lr')['lr']).__name__)")
     assert read.strip() == "float"
 

@@ -183,3 +183,24 @@ def test_windows_cover_all_but_a_last_short_piece(frames: int, size: int) -> Non
     assert len(made) == 2 * (frames // size) and all(w.codes.shape == (4, size) for w in made)
     starts = [int(w.codes[0, 0]) for w in made if w.track_id == "x0"]
     assert starts == list(range(0, frames - size + 1, size))
+
+
+@given(st.integers(2, 30), st.integers(1, 3))
+def test_shuffled_captions_are_anothers_and_everybody_is_read(count: int, passages: int) -> None:
+    own = [data.Tokens(f"t{n}", r.codes, (f"one {n}", f"two {n}")) for n, r in enumerate(rows(count, "t"))] * passages
+    made = data.shuffled(own, "0/key")
+    for before, after in zip(own, made, strict=True):
+        assert before.track_id == after.track_id and before.codes is after.codes and before.texts != after.texts
+    assert Counter(r.texts for r in made) == Counter(r.texts for r in own), "every caption is still heard as often"
+    assert [r.texts for r in data.shuffled(own, "0/key")] == [r.texts for r in made]
+    of_track = {r.track_id: r.texts for r in made}
+    assert all(r.texts == of_track[r.track_id] for r in made), "passages of a track stay together"
+
+
+def test_shuffling_depends_on_the_name_and_not_on_the_order() -> None:
+    own = [data.Tokens(f"t{n:02d}", r.codes, (f"text {n}",)) for n, r in enumerate(rows(20, "t"))]
+    found = {r.track_id: r.texts for r in data.shuffled(own, "0/key")}
+    assert {r.track_id: r.texts for r in data.shuffled(own[::-1], "0/key")} == found
+    assert {r.track_id: r.texts for r in data.shuffled(own, "1/key")} != found
+    with pytest.raises(UserError, match="of one track cannot be shuffled: add tracks, or set `captions: own`"):
+        data.shuffled(own[:1] * 3, "0/key")

@@ -161,6 +161,23 @@ class Sampler:
         return " ".join(kept) or None
 
 
+def shuffled(rows: Sequence[Tokens], name: str) -> list[Tokens]:
+    """The rows, each track with the texts of another track, drawn by `name`: no track keeps its own.
+
+    What a model still learns from such captions, it learned without listening to them.
+
+    Raises:
+        UserError: there is one track only.
+    """
+    texts = {row.track_id: row.texts for row in rows}
+    tracks = sorted(texts)
+    if len(tracks) < 2:
+        raise UserError("captions of one track cannot be shuffled: add tracks, or set `captions: own` in params.yaml")
+    circle = [tracks[place] for place in rng(name, "captions").permutation(len(tracks))]
+    other = dict(zip(circle, circle[1:] + circle[:1], strict=True))
+    return [Tokens(row.track_id, row.codes, texts[other[row.track_id]]) for row in rows]
+
+
 def windows(rows: Sequence[Tokens], frames: int) -> list[Tokens]:
     """Non-overlapping windows of every sequence, in order: what validation and test are measured on."""
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lowend import cache, captions, licences
@@ -24,11 +24,17 @@ class StageConfig:
     init: str
     genre: str
     view: str
+    steps_scale: float  # times train.steps
     lr_scale: float
+    captions: str  # own | shuffled among the train tracks; held-out tracks always keep their own
     replay: str
     replay_share: float
 
     def __post_init__(self) -> None:
+        if self.steps_scale <= 0:
+            raise ValueError(f"curriculum: steps_scale must be above 0, got {self.steps_scale}")
+        if self.captions not in ("own", "shuffled"):
+            raise ValueError(f"curriculum: captions must be own or shuffled, got {self.captions!r}")
         if not 0 <= self.replay_share < 1:
             raise ValueError(f"curriculum: replay_share must be at least 0 and below 1, got {self.replay_share}")
 
@@ -56,6 +62,21 @@ class Settings:
     stage: StageConfig
 
 
+def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
+    """The section `train` as the stage wants it: `steps_scale` times the steps.
+
+    Raises:
+        UserError: that leaves fewer steps than the warm-up takes.
+    """
+    steps = max(1, round(config.steps * stage.steps_scale))
+    if steps < config.warmup:
+        raise UserError(
+            f"params.yaml: `curriculum.{key}.steps_scale` leaves {steps} steps, fewer than train.warmup "
+            f"({config.warmup}); raise the one or lower the other"
+        )
+    return replace(config, steps=steps)
+
+
 def run(
     key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None]
 ) -> dict[str, float | str]:
@@ -74,22 +95,25 @@ def run(
     frames = round(config.segment_s * musicgen.FRAME_RATE)
     view = settings.stage.view
 
-    own_tracks = read_tracks(folders.splits / "train.csv")
-    tracks = {t.id: t for t in own_tracks}
-    replay = []
+    tracks = {t.id: t for t in read_tracks(folders.splits / "train.csv")}
+    own = data.load(folders.tokens, folders.splits / "train.csv", view, template, frames)
+    replay: list[data.Tokens] = []
     if settings.stage.replay_share > 0:
         replay = data.load(folders.replay_tokens, folders.replay_splits / "train.csv", view, template, frames)
         tracks |= {t.id: t for t in read_tracks(folders.replay_splits / "train.csv")}
     data.check_licences(list(tracks.values()), top_tier)
+    name = f"{settings.seed}/{key}"
+    if settings.stage.captions == "shuffled":
+        own, replay = data.shuffled(own, name), data.shuffled(replay, name) if replay else []
     sampler = data.Sampler(
-        own=data.load(folders.tokens, folders.splits / "train.csv", view, template, frames),
+        own=own,
         replay=replay,
         replay_share=settings.stage.replay_share,
         batch_size=config.batch_size,
         frames=frames,
         cfg_dropout=config.cfg_dropout,
         word_dropout=config.word_dropout,
-        name=f"{settings.seed}/{key}",
+        name=name,
     )
     held_out, _ = data.load_held_out(folders.tokens, folders.splits / "valid.csv", view, template, frames)
     valid = data.windows(held_out, frames)

@@ -1,0 +1,28 @@
+"""What an evaluation's figures are called, and when a difference is more than chance."""
+
+from __future__ import annotations
+
+SHARES = (
+    ("genre_probability", "probability of the genre"),
+    ("tempo_right", "tempo right"),
+    ("key_right", "key right"),
+    ("key_within_a_fifth", "key within a fifth"),
+)
+"""Shares of clips, and what a reader is told that they are; the higher, the better."""
+
+DESCRIPTIONS = (
+    ("low_share", "power in 20–200 Hz"),
+    ("musicnn_hip_hop", "musicnn's tag hip-hop"),
+    ("musicnn_electronic", "musicnn's tag electronic"),
+)
+"""Shares of which neither more nor less is better."""
+
+DISTANCES = (("fad", "FAD", 2), ("mmd", "MMD", 4))
+"""Distances to real music, and the digits that mean something; the lower, the better."""
+
+
+def verdict(low: float, high: float) -> tuple[str, str]:
+    """What the interval of a difference says where lower is better, and the tone to say it in."""
+    if low <= 0 <= high:
+        return "within noise", "soft"
+    return ("better", "good") if high < 0 else ("worse", "bad")

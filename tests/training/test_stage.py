@@ -1,0 +1,119 @@
+"""A stage from folders to a checkpoint: its own number of steps, and captions that only training may shuffle."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import kit
+import numpy as np
+import pytest
+
+from lowend import params, shards
+from lowend.errors import UserError
+from lowend.metrics import cross_entropy
+from lowend.models import musicgen
+from lowend.shards import Member
+from lowend.tracks import Track, write_tracks
+from lowend.training import data, stage
+from lowend.training.loop import TrainConfig
+from lowend.training.stage import Folders, Settings, StageConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMES = 50
+SIDES = {"train": 5, "valid": 2, "test": 2}
+
+
+def train_config(steps: int = 2, warmup: int = 1) -> TrainConfig:
+    return TrainConfig(
+        steps=steps, batch_size=2, accumulate=1, segment_s=FRAMES / musicgen.FRAME_RATE, warmup=warmup,
+        weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.9, cfg_dropout=0.0, word_dropout=0.0,
+        validate_every=2, patience=9, keep=1,
+    )  # fmt: skip
+
+
+def stage_config(captions: str = "own", steps_scale: float = 1.0) -> StageConfig:
+    return StageConfig("base", "hiphop", "mix", steps_scale, 1.0, captions, "hiphop", 0.0)
+
+
+def own_text(track_id: str) -> str:
+    return f"hip-hop number {track_id}"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    where = tmp_path_factory.mktemp("stage")
+    base = kit.unpack(where / "models") / "base"
+    rng = np.random.default_rng(0)
+    members = []
+    for side, count in SIDES.items():
+        tracks = [Track(f"{side}{n}", f"{side}{n}.wav", caption=own_text(f"{side}{n}"), tier=1) for n in range(count)]
+        write_tracks(where / "splits" / f"{side}.csv", tracks)
+        for track in tracks:
+            file = io.BytesIO()
+            np.save(file, rng.integers(0, 256, (4, 2 * FRAMES)).astype(np.int16))
+            members.append([Member(track.id, "mix.npy", file.getvalue())])
+    shards.write(where / "tokens" / "x", sorted(members, key=lambda parts: parts[0].id))
+    return Folders(base, where / "tokens", where / "splits", where / "tokens", where / "splits", where / "out")
+
+
+def heard(
+    folders: Folders, config: StageConfig, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, set[str]], dict[str, float | str]]:
+    """What each track was said to be, in training, validation and test of one run; and the run's summary."""
+    texts: dict[str, set[str]] = {}
+    at, by_track = data.Sampler.at, cross_entropy.by_track
+
+    def told(sampler: data.Sampler, index: int) -> data.Batch:
+        batch = at(sampler, index)
+        for track_id, text in zip(batch.track_ids, batch.texts, strict=True):
+            texts.setdefault(track_id, set()).add(str(text))
+        return batch
+
+    def measured(lm, rows, batch_size):  # type: ignore[no-untyped-def]
+        for row in rows:
+            texts.setdefault(row.track_id, set()).update(row.texts)
+        return by_track(lm, rows, batch_size)
+
+    with monkeypatch.context() as patched:
+        patched.chdir(ROOT)
+        patched.setenv("LOWEND_SCRATCH", str(scratch))
+        patched.setattr(data.Sampler, "at", told)
+        patched.setattr(cross_entropy, "by_track", measured)
+        settings = Settings(0, 1e-3, "commercial", stage.scaled(train_config(), config, "mine"), config)
+        return texts, stage.run("mine", folders, settings, lambda _: None)
+
+
+def test_shuffled_captions_reach_training_and_never_what_is_measured(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, before = heard(folders, stage_config("own", 3.0), tmp_path, monkeypatch)
+    shuffled, after = heard(folders, stage_config("shuffled", 3.0), tmp_path, monkeypatch)
+    assert own == {track_id: {own_text(track_id)} for track_id in own} and set(own) == set(shuffled)
+    assert sum(track_id.startswith("train") for track_id in own) == 5, "six steps of two visit every track"
+    for track_id, texts in shuffled.items():
+        assert (texts == {own_text(track_id)}) != track_id.startswith("train"), track_id
+    assert before["last_step"] == after["last_step"] == 6
+    assert before["ce_init"] == after["ce_init"] and before["ce"] != after["ce"]
+
+
+def test_a_stage_has_its_share_of_the_steps() -> None:
+    config = train_config(steps=90, warmup=10)
+    assert stage.scaled(config, stage_config(steps_scale=1.0), "mine") == config
+    assert stage.scaled(config, stage_config(steps_scale=2.5), "mine").steps == 225
+    with pytest.raises(UserError, match=r"`curriculum.mine.steps_scale` leaves 9 steps, .* train.warmup \(10\)"):
+        stage.scaled(config, stage_config(steps_scale=0.1), "mine")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps_scale", 0.0, "steps_scale must be above 0, got 0.0"),
+        ("captions", "none", "captions must be own or shuffled, got 'none'"),
+        ("replay_share", 1.0, "replay_share must be at least 0 and below 1, got 1.0"),
+    ],
+)
+def test_a_stage_that_makes_no_sense_is_refused(key: str, value: object, message: str) -> None:
+    section = params.load("curriculum.joint", path=ROOT / "params.yaml")["curriculum.joint"] | {key: value}
+    with pytest.raises(UserError, match=message):
+        params.build(StageConfig, section, "curriculum.joint")
