@@ -1,0 +1,1 @@
+"""What benchmarks/starter.py measures: one module per model of the kit."""

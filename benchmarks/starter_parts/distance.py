@@ -1,0 +1,101 @@
+"""FAD and MMD of the base's and the fine-tuned model's clips on musicnn's embedding.
+
+Both are held against songs that no stage has seen but that have the palette the model was tuned on:
+those that the pipeline's own sources would render next, through the codec. The starter's base was
+trained on other palettes, so a fine-tuned model has something to gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from lowend import kit as kits
+from lowend.audio.io import Wave
+from lowend.errors import UserError
+from lowend.metrics import fad, mmd
+from lowend.metrics.bootstrap import Estimate
+from lowend.metrics.embedders import Embeddings
+from lowend.models import musicnn
+from lowend.workers import parallel_map
+from starter_parts import codec, generation, language, songs
+from starter_parts.table import Row, Setup, at_most, not_run
+
+REAL_SONGS = 32
+UNHEARD = 10_000  # index of the first song that no source renders
+WINDOWS = 500
+RESAMPLES = 200
+NAMES = {
+    "fad": "starter-full: FAD on musicnn, end of its interval less start of base's",
+    "mmd": "starter-full: MMD on musicnn, end of its interval less start of base's",
+}
+
+Song = tuple[int, str, int, float, int]  # arguments of synth.song
+Score = Callable[[Sequence[Embeddings]], Estimate]
+
+_embedder = lru_cache(maxsize=1)(musicnn.load)
+
+
+def _embed(sound: tuple[Wave, int]) -> Embeddings:
+    """musicnn's penultimate layer of a clip, [windows, 200]."""
+    return musicnn.embeddings(_embedder(), *sound)
+
+
+def _unheard(folder: Path, song: Song) -> tuple[Wave, int]:
+    made = songs.synth.song(*song)
+    return codec.round_trip(folder, songs.mono(made))[0], songs.synth.SAMPLE_RATE
+
+
+def unheard(root: Path, genre: str) -> list[Song]:
+    """Songs that the genre's first synthesised source of params.yaml would render next.
+
+    Raises:
+        UserError: the genre has no such source.
+    """
+    content = YAML(typ="safe").load(root / "params.yaml")
+    sources = [s for s in content["sources"].values() if s["kind"] == "synth" and s["genre"] == genre]
+    if not sources:
+        raise UserError(f"params.yaml: `sources` holds no synth source of {genre}, whose songs clips are held against")
+    names = songs.synth.sub_genres(genre)
+    palette, seconds = int(sources[0]["palette"]), float(sources[0]["seconds"])
+    every = range(REAL_SONGS)
+    return [(content["seed"], names[i % len(names)], UNHEARD + i // len(names), seconds, palette) for i in every]
+
+
+def rows(setup: Setup) -> list[Row]:
+    """One row a metric, the worse genre's: below zero the intervals of tuned and base lie apart."""
+    if not setup.tuned:
+        return [not_run(name, language.NO_MODEL) for name in NAMES.values()]
+    folder = kits.unpack(setup.kit / "musicgen") / "codec"
+    gaps: dict[str, list[float]] = {name: [] for name in NAMES}
+    figures: dict[str, dict[str, object]] = {name: {} for name in NAMES}
+    for genre, tuned in language.tuned(setup).items():
+        heard = list(parallel_map(partial(_unheard, folder), unheard(setup.root, genre), f"unheard {genre}"))
+        real = list(parallel_map(_embed, heard, f"musicnn, unheard {genre}"))
+        models = {"tuned": tuned, "base": language.base(setup)}
+        clips = {side: _embedded(generation.of_model(setup, model, genre), genre) for side, model in models.items()}
+        counts = {side: sum(map(len, found)) for side, found in (("real", real), *clips.items())}
+        if min(counts.values()) < WINDOWS:
+            return [not_run(name, f"{counts} windows, {WINDOWS} are needed: raise --clips") for name in NAMES.values()]
+        for metric, score in _scores(real, genre).items():
+            found = {side: score(embedded) for side, embedded in clips.items()}
+            gaps[metric].append(found["tuned"].high - found["base"].low)
+            values = {side: [round(v, 3) for v in (e.value, e.low, e.high)] for side, e in found.items()}
+            figures[metric][genre] = {**values, "windows": counts}
+    return [at_most(NAMES[metric], max(gaps[metric]), 0.0, figures[metric]) for metric in NAMES]
+
+
+def _embedded(items: Sequence[generation.Item], genre: str) -> list[Embeddings]:
+    return list(parallel_map(_embed, [(wav, rate) for _, wav, rate in items], f"musicnn, {genre}"))
+
+
+def _scores(real: Sequence[Embeddings], genre: str) -> dict[str, Score]:
+    background, held = np.concatenate(real), mmd.real(real)
+    return {
+        "fad": lambda clips: fad.score(background, clips, RESAMPLES, genre),
+        "mmd": lambda clips: mmd.score(mmd.kernels(held, clips), RESAMPLES, genre),
+    }
