@@ -56,11 +56,10 @@ lock:
 	@{ cat requirements.header; $(LOCK) | sed "s/ ; python_full_version < '3.13' and sys_platform == 'linux'$$//"; } > requirements.txt
 	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target $(VENV)/lock-check -r requirements.txt
 
-# Every stage is one thread, so two run at a time; the last `dvc repro` runs what is left or failed.
+# Training up to the codes is one thread, so two stages run at a time; the last `dvc repro` runs what is left or failed.
 kit: setup
 	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; }
-	cd starter/build && { dvc repro -s separator tagger & dvc repro -s codec; wait; }
-	cd starter/build && { dvc repro -s decoder & dvc repro -s tokens musicgen; wait; }
+	cd starter/build && { dvc repro -s separator refine tagger & dvc repro -s codec; wait; }
 	cd starter/build && dvc repro
 	rm -rf starter/kit && cp -r starter/build/kit starter/kit
 

@@ -21,6 +21,7 @@ two OpenMP threads on two busy cores are also three times slower than one."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_GROWTH = 4 * 1024**3  # bytes by which a worker may grow before it is replaced
 _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -68,6 +69,14 @@ def _threaded(where: str, work: Callable[[Item], Result], item: Item) -> Result:
     return work(item)
 
 
+def _kept(work: Callable[[Item], Result], item: Item) -> Result:
+    """`work(item)` in a worker that may grow: loky takes the loading of a model for a leak and starts another."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = _GROWTH
+    return work(item)
+
+
 def parallel_map(
     work: Callable[[Item], Result], items: Sequence[Item], what: str, isolated: bool = False
 ) -> Iterable[Result]:
@@ -91,7 +100,8 @@ def parallel_map(
     elif workers == 1 and not isolated:
         results = map(work, items)
     else:
-        results = _process_map(partial(_threaded, str(Path.cwd()), work), items, max(2, workers))
+        threaded = partial(_threaded, str(Path.cwd()), work)
+        results = _process_map(partial(_kept, threaded), items, max(2, workers))
     yield from progress(results, what, total=len(items))
 
 

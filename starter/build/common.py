@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from lowend import cache
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.workers import set_threads
 
 HERE = Path(__file__).resolve().parent
@@ -96,7 +96,8 @@ def run(
     inputs: Sequence[Path] = (),
 ) -> None:
     """The training loop of all models; the same parameters, code and inputs continue where they were."""
-    read = cache.files(*sorted(HERE.glob("*.py")), HERE.parents[1] / "src/lowend/sources", *inputs)
+    code = [HERE / f"{name}.py", HERE / "common.py", *sorted((HERE.parents[1] / "src/lowend/synth").glob("*.py"))]
+    read = cache.files(*code, *inputs)
     scratch = cache.scratch(name, params(name), read).with_suffix(".pt")
     scratch.parent.mkdir(parents=True, exist_ok=True)
     start = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +16,18 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 import common
-from lowend import captions
 from lowend.models import musicgen
-from lowend.sources import synth
 
-FRAMES = 200
+FRAMES = 400  # eight seconds: positions that training has not seen break the beat
 
 
-def make_t5(folder: Path, p: dict) -> None:
-    """A T5 encoder with a word-level vocabulary, in transformers' own form."""
+def make_t5(folder: Path, p: dict, texts: Iterable[str]) -> None:
+    """A T5 encoder in transformers' own form whose vocabulary is the words of `texts`, then single characters."""
     from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
-    template = captions.load_template(common.HERE.parents[1] / captions.TEMPLATE)
-    text = " ".join([*template.pieces, *template.views.values(), *template.genres.values(), *synth.STYLES])
-    voices = "drums bass guitar 808 wobble riddim electric piano synth plucks pads cowbell major minor"
-    more = "the a of and kick snare hats hat sub dark heavy deep dusty chill hard slow fast low medium high beat loop"
-    words = [*text.replace(",", " ").split(), *voices.split(), *more.split(), *synth.NOTES, "house", "ambient", "other"]
-    words = [w for w in words if "{" not in w] + [str(n) for n in range(40, 221)]
+    words = sorted({word.strip(",.") for text in texts for word in text.split(" ")} | {str(n) for n in range(40, 221)})
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    pieces += [("\u2581" + word, -2.0) for word in dict.fromkeys(words)] + [("\u2581", -4.0)]
+    pieces += [("\u2581" + word, -2.0) for word in words] + [("\u2581", -4.0)]
     pieces += [(c, -8.0) for c in string.ascii_letters + string.digits + "-.,#&'"]
     T5Tokenizer(vocab=pieces, extra_ids=0).save_pretrained(folder)
     config = T5Config(
@@ -88,40 +82,45 @@ def main() -> None:
     args.add_argument("--out", type=Path, required=True)
     given = args.parse_args()
     p, bins = common.params("musicgen"), common.params("codec")["bins"]
+    torch.set_num_threads(p["threads"])
     torch.manual_seed(p["seed"])
     given.out.mkdir(parents=True, exist_ok=True)
-    make_t5(given.out / "t5", p)
+    corpus = torch.load(given.tokens, weights_only=True)
+    held = 40
+    codes, texts = corpus["codes"], corpus["texts"]
+    make_t5(given.out / "t5", p, (text for said in texts for text in said))
     cfg = config(p, bins)
     lm = musicgen.build(cfg, given.out / "t5", "cpu").train()
     conditioner = lm.condition_provider.conditioners["description"]
     t5 = conditioner.t5
     conditioner.finetune = True  # here, and only here, the text encoder learns too
-    corpus = torch.load(given.tokens, weights_only=True)
-    held = 40
-    codes, texts = corpus["codes"], corpus["texts"]
 
     def batch(indices: list[int], starts: list[int]) -> Tensor:
         crops = [codes[i][:, s : s + FRAMES] for i, s in zip(indices, starts, strict=True)]
         return torch.stack(crops).long()
 
-    def drop_words(text: str, rng: np.random.Generator) -> str | None:
-        kept = [w for w in text.split(" ") if rng.random() >= 0.3]
+    def say(wordings: list[str], rng: np.random.Generator) -> str | None:
+        """The pipeline's usual caption half of the time, some words of it left out; one in five texts is empty."""
+        text = wordings[0 if rng.random() < 0.5 else rng.integers(len(wordings))]
+        kept = [w for w in text.split(" ") if rng.random() >= p["word_dropout"]]
         return None if rng.random() < 0.2 else " ".join(kept) or None
 
     def loss_at(step: int) -> Tensor:
         rng = common.step_rng("musicgen", step)
         indices = rng.integers(held, len(codes), p["batch_size"]).tolist()
-        starts = [int(rng.integers(codes[i].shape[1] - FRAMES)) for i in indices]
-        said = [drop_words(texts[i], rng) for i in indices]
-        return musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said)).mean()
+        starts = [int(rng.integers(codes[i].shape[1] - FRAMES + 1)) for i in indices]
+        said = [say(texts[i], rng) for i in indices]
+        with torch.autocast("cpu", torch.bfloat16):
+            return musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said)).mean()
 
     @torch.no_grad()
     def validate() -> str:
         lm.eval()
         some = list(range(held))
-        wav = batch(some, [200] * held)
-        right = musicgen.cross_entropy(lm, wav, musicgen.embed(lm, texts[:held]))
-        wrong = musicgen.cross_entropy(lm, wav, musicgen.embed(lm, texts[1 : held + 1]))
+        crops = batch(some, [codes[i].shape[1] - FRAMES for i in some])
+        said = [wordings[0] for wordings in texts[: held + 1]]
+        right = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[:held]))
+        wrong = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[1:]))
         lm.train()
         books = ", ".join(f"{x:.3f}" for x in right.mean(0).tolist())
         return f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}"

@@ -29,10 +29,15 @@ def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return out
 
 
+def without_averages(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The average behind a codebook only matters to its training: it becomes the codebook, which is saved once."""
+    return {name: state[name.replace(".embed_avg", ".embed")] for name in state}
+
+
 def export(path: Path, state: dict, config: str) -> None:
     """What audiocraft.utils.export writes."""
     package = {
-        "best_state": half(state), "xp.cfg": config,
+        "best_state": state, "xp.cfg": config,
         "version": version("audiocraft"), "exported": True,
     }  # fmt: skip
     torch.save(package, path)
@@ -48,14 +53,14 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     for name in ("musicgen", "separator", "tagger"):
         (out / name).mkdir(parents=True)
-    codec = torch.load(work / "decoder.pt", weights_only=True)
-    export(out / "musicgen/compression_state_dict.bin", codec["best_state"], codec["xp.cfg"])
+    codec = torch.load(work / "codec.pt", weights_only=True)
+    export(out / "musicgen/compression_state_dict.bin", without_averages(half(codec["best_state"])), codec["xp.cfg"])
     lm = torch.load(work / "musicgen/lm.pt", weights_only=True)
-    export(out / "musicgen/state_dict.bin", lm["best_state"], lm["xp.cfg"])
+    export(out / "musicgen/state_dict.bin", half(lm["best_state"]), lm["xp.cfg"])
     shutil.copytree(work / "musicgen/t5", out / "musicgen/t5")
     t5 = out / "musicgen/t5/model.safetensors"
     save_file(half(load_file(t5)), t5, metadata={"format": "pt"})
-    separator = torch.load(work / "separator.pt", weights_only=True)
+    separator = torch.load(work / "refined.pt", weights_only=True)
     metadata = {
         "klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": json.dumps(separator["kwargs"]),
     }  # fmt: skip
@@ -63,7 +68,7 @@ def main() -> None:
     tagger = torch.load(work / "tagger.pt", weights_only=True)
     save_file(half(tagger["state"]), out / "tagger/model.safetensors")
     (out / "tagger/classes.txt").write_text("\n".join(tagger["classes"]) + "\n")
-    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "decoder", "separator", "tagger", "musicgen/musicgen")]
+    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "separator", "refined", "tagger", "musicgen/musicgen")]
     (out / "figures.txt").write_text("".join(lines))
 
 

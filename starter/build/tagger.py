@@ -16,7 +16,7 @@ from torch import Tensor
 import common
 from lowend.audio.io import resample
 from lowend.models import tagger
-from lowend.sources.synth import SAMPLE_RATE
+from lowend.synth.song import SAMPLE_RATE
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Encode fresh songs into the corpus that the starter's language model learns from.
 
 By hand: python tokens.py --codec work/codec.pt --out work/tokens.pt
-Each song gives its mix and, one time in three, one view of its stems, with the pipeline's captions.
+Each song gives its mix and, one time in three, one view of its stems; each view has its captions.
 """
 
 from __future__ import annotations
@@ -14,33 +14,37 @@ import numpy as np
 import torch
 
 import common
-from lowend import captions
+import wording
 from lowend.audio.loudness import Target, track_gain
-from lowend.audio.views import build_views
+from lowend.audio.views import VIEWS
 from lowend.models import codec as codecs
-from lowend.sources import synth
+from lowend.synth import song as synth
 from lowend.tracks import Track
 from lowend.workers import parallel_map
 
+PARTS = ("drums", "bass", "bass_drums")
+TARGET = Target(-16.0, -1.5, limiter=False, lra=0.0)
 
-def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, str]]:
-    """(codes int16 [K, T], caption) of the views of one song."""
-    template = captions.load_template(common.HERE.parents[1] / captions.TEMPLATE)
+
+def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, list[str]]]:
+    """(codes int16 [K, T], texts) of the views of one song without its intro, at the loudness of the pipeline."""
     rng = common.step_rng("tokens", index)
     names = list(synth.STYLES)
     song = synth.song(p["seed"], names[index % len(names)], index, p["seconds"])
     stems = {name: wave.mean(0, keepdims=True) for name, wave in song.stems.items()}
-    views = build_views(stems, vocals=False)
-    gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, Target(-16.0, -1.5, limiter=False, lra=0.0))
-    text = captions.caption(Track(id="", file_path="", **{**song.info}), template)
+    views = {name: VIEWS[name](stems, synth.SAMPLE_RATE, False) for name in ("mix", *PARTS)}
+    gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, TARGET)
+    track = Track(id=str(index), file_path="", **song.info)
     wanted = ["mix"]
     if rng.random() < 1 / 3:
-        wanted.append(["drums", "bass", "bass_drums"][rng.integers(3)])
+        wanted.append(PARTS[rng.integers(len(PARTS))])
+    start = next(int(begin * synth.SAMPLE_RATE) for name, begin, _ in song.sections if name != "intro")
     found = []
     for view in wanted:
-        wav = views[view] * np.float32(10 ** (gain.gain_db / 20))
+        wav = views[view][:, start:] * np.float32(10 ** (gain.gain_db / 20))
         if np.abs(wav).max() > 0.01:
-            found.append((codecs.encode(common.load_codec(codec)[0], wav), captions.for_view(text, view, template)))
+            texts = wording.texts(track, view, p["wordings"], rng)
+            found.append((codecs.encode(common.load_codec(codec)[0], wav), texts))
     return found
 
 
@@ -53,7 +57,7 @@ def main() -> None:
     made = parallel_map(partial(encode, p=p, codec=given.codec), range(p["songs"]), "encoding")
     rows = [row for song in made for row in song]
     torch.save(
-        {"codes": [torch.from_numpy(codes) for codes, _ in rows], "texts": [text for _, text in rows]},
+        {"codes": [torch.from_numpy(codes) for codes, _ in rows], "texts": [texts for _, texts in rows]},
         given.out,
     )
 
