@@ -79,18 +79,38 @@ class Kit:
     hat_level: float
 
 
-def hit(kit: Kit, part: str, pitch: float = 0.0) -> Wave:
-    """A drum with its room: [2, S], or [S] for a kick, which is dry and in the centre. `pitch` tunes toms alone."""
-    dice = rng("drum", kit.seed, part)
-    wave = _VOICES[part](kit, dice, pitch)
-    wave = crush(to_peak(low_pass(wave, kit.dark_hz)), kit.hold, kit.bits)
+def hit(kit: Kit, part: str, pitch: float = 0.0, sample: Wave | None = None) -> Wave:
+    """A drum with its room: [2, S], or [S] for a kick, which is dry and in the centre. `pitch` tunes toms alone.
+
+    A `sample` [S] of peak 1 plays instead, through the same wear and room and as loud as the drum.
+    """
+    dry = _dry(kit, part, pitch)
+    wave = dry if sample is None else _as_loud(_worn(kit, sample), dry)
     if part == "kick":
-        return to_level(wave, _KICK_RMS * kit.kick_level)
-    wave = wave * np.float32(_PEAKS[part] * (kit.snare_level if part in ("snare", "clap") else kit.hat_level))
+        return wave
     send = np.float32(kit.room_level * _SENDS[part])
     wet = send * reverb(wave, room(kit.seed, kit.room_s, 5000.0))
     wet[:, : len(wave)] += wave
     return fade(wet, 0.0, 0.02)
+
+
+def _dry(kit: Kit, part: str, pitch: float) -> Wave:
+    wave = _worn(kit, _VOICES[part](kit, rng("drum", kit.seed, part), pitch))
+    if part == "kick":
+        return to_level(wave, _KICK_RMS * kit.kick_level)
+    return wave * np.float32(_PEAKS[part] * (kit.snare_level if part in ("snare", "clap") else kit.hat_level))
+
+
+def _worn(kit: Kit, wave: Wave) -> Wave:
+    return crush(to_peak(low_pass(wave, kit.dark_hz)), kit.hold, kit.bits)
+
+
+def _as_loud(wave: Wave, model: Wave) -> Wave:
+    """Scale to the RMS of a model's loudest 50 ms; a mere click stops at twice its peak."""
+    peak = float(np.abs(model).max())
+    rms = peak / float(np.abs(to_level(model, 1.0)).max())
+    loud = to_level(wave, rms)
+    return loud * np.float32(min(1.0, 2 * peak / float(np.abs(loud).max())))
 
 
 def _swept(start_hz: float, end_hz: float, speed: float, length: int) -> Wave:

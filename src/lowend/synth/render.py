@@ -64,7 +64,7 @@ def _key(event: Event) -> Event:
 
 def _wave(event: Event, sound: Sound, seed: int) -> Wave:
     if event.part in DRUM_PARTS:
-        wave = drums.hit(sound.kit, event.part, event.pitch)
+        wave = drums.hit(sound.kit, event.part, event.pitch, sound.shots.get(event.part))
         if event.part in (*_HATS, "shaker", "ride"):
             pan = sound.mix.hat_pan if event.part in _HATS else -sound.mix.hat_pan
             wave = wave * np.array([[1 - pan], [1 + pan]], np.float32)

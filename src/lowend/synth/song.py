@@ -1,23 +1,25 @@
 """Songs: composed, rendered, and with everything that is true of them.
 
-A song is fixed by (seed, sub-genre, index, palette) alone, whatever other songs are made. Tempi sit on the
-50 Hz frame grid of the codec, because a small language model learns them sooner.
+A song is fixed by (seed, sub-genre, index, palette) and the user's one-shots alone, whatever other songs are made.
+Tempi sit on the 50 Hz frame grid of the codec, because a small language model learns them sooner.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lowend import seeds
 from lowend.audio.io import Wave
-from lowend.synth import sound
+from lowend.synth import oneshots, sound
 from lowend.synth.compose import Score, compose
 from lowend.synth.events import STEM_OF, STEMS, Event
 from lowend.synth.harmony import NOTES
 from lowend.synth.melodies import LAYERS
+from lowend.synth.oneshots import Shot
 from lowend.synth.render import render
 from lowend.synth.sound import Sound
 from lowend.synth.styles import FRAME_RATE, STYLES, sub_genres
@@ -62,19 +64,21 @@ class Song:
         return sum(self.stems.values(), np.zeros((2, 1), np.float32))
 
 
-def song(seed: int, sub_genre: str, index: int, seconds: float, palette: int = 0) -> Song:
+def song(seed: int, sub_genre: str, index: int, seconds: float, palette: int = 0, shots: Sequence[Shot] = ()) -> Song:
     """Compose and render one track of about `seconds` (rounded to whole bars, eight at least).
 
     With a palette of n, tracks of a sub-genre share n sets of voices and keys, as a producer's tracks
-    do; with 0 every track has its own.
+    do; with 0 every track has its own. A drum that `shots` has samples for plays one of them, which
+    belongs to the voices.
 
     Raises:
+        Unusable: a sample cannot be read.
         KeyError: the sub-genre is not one of `STYLES`.
     """
     name = f"synth/{seed}/{sub_genre}/{index}"
     voices = f"synth/{seed}/{sub_genre}/palette {index % palette}" if palette else name
     score = compose(sub_genre, name, voices, seconds)
-    played = sound.draw(seeds.rng(voices, "sound"), sub_genre)
+    played = replace(sound.draw(seeds.rng(voices, "sound"), sub_genre), shots=oneshots.draw(shots, voices))
     plan = score.plan
     length = round(plan.bars * plan.bar_s * SAMPLE_RATE)
     artist = seeds.rng("artist", seed, sub_genre, index).integers(_ARTISTS)

@@ -14,6 +14,7 @@ import numpy as np
 
 from lowend.synth.bass import Bass
 from lowend.synth.drums import Kit
+from lowend.synth.dsp import Wave
 from lowend.synth.melodic import Voice, Voices
 from lowend.synth.mixdown import Mix
 from lowend.synth.transitions import Transitions
@@ -32,6 +33,7 @@ class Sound:
     voices: Voices
     transitions: Transitions
     mix: Mix
+    shots: Mapping[str, Wave]  # drum to the sample [S] of peak 1 that plays in its place
 
 
 _KIT: Ranges = {
@@ -207,6 +209,7 @@ def draw(rng: np.random.Generator, style: str) -> Sound:
         voices=Voices(**{part: _voice(rng, style, part) for part in _PARTS}),
         transitions=Transitions(seed=_seed(rng), **_pick(rng, _TRANSITIONS)),
         mix=Mix(**_pick(rng, mix)),
+        shots={},
     )
 
 
