@@ -105,13 +105,17 @@ def main() -> None:
         kept = [w for w in text.split(" ") if rng.random() >= p["word_dropout"]]
         return None if rng.random() < 0.2 else " ".join(kept) or None
 
+    weights = torch.tensor(p["codebook_weights"])
+    weights = weights / weights.sum()
+
     def loss_at(step: int) -> Tensor:
         rng = common.step_rng("musicgen", step)
         indices = rng.integers(held, len(codes), p["batch_size"]).tolist()
         starts = [int(rng.integers(codes[i].shape[1] - FRAMES + 1)) for i in indices]
         said = [say(texts[i], rng) for i in indices]
         with torch.autocast("cpu", torch.bfloat16):
-            return musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said)).mean()
+            loss = musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said))
+        return (loss.mean(0) * weights).sum()
 
     @torch.no_grad()
     def validate() -> str:

@@ -30,7 +30,7 @@ def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, list[str]
     """(codes int16 [K, T], texts) of the views of one song without its intro, at the loudness of the pipeline."""
     rng = common.step_rng("tokens", index)
     names = list(synth.STYLES)
-    song = synth.song(p["seed"], names[index % len(names)], index, p["seconds"])
+    song = synth.song(p["seed"], names[index % len(names)], index // len(names), p["seconds"], p["palette"])
     stems = {name: wave.mean(0, keepdims=True) for name, wave in song.stems.items()}
     views = {name: VIEWS[name](stems, synth.SAMPLE_RATE, False) for name in ("mix", *PARTS)}
     gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, TARGET)

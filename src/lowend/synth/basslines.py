@@ -21,7 +21,7 @@ _SWITCHES = (
     "rrrr rraa rrrr rrab",
     "rraa rrbb rraa rrab",
     "rrrr aarr rrrr aabb",
-    "rrrr rrrr rrrr aabb",
+    "rrrr aabb rrrr aabb",
     "rrab rraa rrab rrbb",
 )
 _BASSLESS = ("intro", "buildup", "breakdown", "outro")
@@ -41,7 +41,7 @@ class Note:
 
 
 Line = tuple[tuple[Note, ...], ...]
-"""Bars of notes that a section goes round in."""
+"""Bars of notes that a section goes round in, as many of them as the song's loop has."""
 
 
 def bass(plan: Plan, kicks: list[float], name: str) -> list[Event]:
@@ -50,7 +50,7 @@ def bass(plan: Plan, kicks: list[float], name: str) -> list[Event]:
     line = PLAYERS[plan.name](draw, kicks)
     shape = pick(draw, _SHAPES) if plan.style.form == "drops" else ""
     bars = [bar for bar in plan.walk() if _plays(plan, bar)]
-    return [event for bar in bars for event in _bar(plan, bar, line[bar.place % len(line)], shape)]
+    return [event for bar in bars for event in _bar(plan, bar, line[bar.place % plan.loop % len(line)], shape)]
 
 
 def _plays(plan: Plan, bar: Bar) -> bool:
@@ -114,10 +114,11 @@ def _drill(draw: np.random.Generator, kicks: list[float]) -> Line:
 
 
 def _phonk(draw: np.random.Generator, kicks: list[float]) -> Line:
-    """Short distorted 808s on the kick, and a slide at the end of four bars."""
+    """Short distorted 808s on the kick; every second bar its last one slides."""
     plain = tuple(_bar_of(kicks))
     jump = _notes(pick(draw, ("X..x ..x. ..x. ..x.", "X... ..x. .xx. ....")))
-    return plain, plain, plain, _glided(jump, pick(draw, (12.0, -5.0, 5.0)))
+    slid = _glided(jump, pick(draw, (12.0, -5.0, 5.0)))
+    return plain, slid, plain, slid
 
 
 def _boom_bap(draw: np.random.Generator, kicks: list[float]) -> Line:
@@ -133,7 +134,7 @@ def _boom_bap(draw: np.random.Generator, kicks: list[float]) -> Line:
         ),
     )
     walking = (*steady[:3], Note(8 if steady[2].step < 8 else 10, 3, fifth), Note(12, 2, octave), Note(14, 2, lead))
-    return steady, steady, steady, walking
+    return steady, walking, steady, walking
 
 
 def _lo_fi(draw: np.random.Generator, kicks: list[float]) -> Line:

@@ -15,8 +15,10 @@ from lowend.synth.styles import FRAME_RATE, STYLES
 
 _KEYS = 3  # of a palette
 _NEAR_TONIC = ("drill", "dubstep", "riddim", "brostep")
+_ANSWERED = ("trap", "dubstep", "brostep")  # whose basses slide, switch or answer in their second bar
 _DUSTY = ("boom bap", "lo-fi")
 _SWEEP_BARS = 2
+_LOOPS = (1, 2, 2, 2, 4)  # bars after which the music comes again, as it does where it is made of loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def _plan(sub_genre: str, name: str, voices: str, seconds: float) -> Plan:
     beat_frames = pick(draw, style.beat_frames)
     bars = max(LEAST_BARS, round(seconds * FRAME_RATE / (4 * beat_frames)))
     key = pick(draw, draw_keys(rng(voices, "keys"), style.minor_share, _KEYS))
+    loop = pick(draw, _LOOPS[1:] if sub_genre in _ANSWERED else _LOOPS)
     near = sub_genre in _NEAR_TONIC and key.mode == "minor"
     return Plan(
         name=sub_genre,
@@ -70,7 +73,8 @@ def _plan(sub_genre: str, name: str, voices: str, seconds: float) -> Plan:
         beat_frames=beat_frames,
         swing=pick(draw, style.swing),
         key=key,
-        progression=pick(draw, STATIC if near else PROGRESSIONS[key.mode]),
+        loop=loop,
+        progression=pick(draw, (STATIC if near else PROGRESSIONS[key.mode])[loop]),
         form=sections(style.form, bars),
     )
 

@@ -60,7 +60,7 @@ def _bar(kit: Kit, plan: Plan, bar: Bar) -> dict[str, str]:
         return _roll(bar)
     if bar.section not in _FULL:
         return _light(kit, plan, bar)
-    even = bar.place % 2 == 1
+    even = bar.place % plan.loop % 2 == 1
     playing = dict(kit.even if even else kit.odd)
     if bar.place % _TURN == _TURN - 1:
         playing["hat"] = kit.turn

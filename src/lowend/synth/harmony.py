@@ -11,13 +11,25 @@ _SCALES = {"minor": (0, 2, 3, 5, 7, 8, 10), "major": (0, 2, 4, 5, 7, 9, 11)}
 _PENTATONIC = {"minor": (0, 2, 3, 4, 6), "major": (0, 1, 2, 4, 5)}  # degrees of the scale
 _LOW, _MIDDLE = 28, 55  # lowest note of the bass (E1) and of chords (G3)
 
-# Degree of each bar's chord, four bars long; none begins elsewhere than on the tonic, or holds a diminished triad.
-PROGRESSIONS: dict[str, tuple[tuple[int, ...], ...]] = {
-    "minor": ((0, 5, 2, 6), (0, 3, 5, 4), (0, 5, 3, 4), (0, 6, 5, 6), (0, 0, 5, 6), (0, 3, 0, 4), (0, 2, 3, 5)),
-    "major": ((0, 5, 3, 4), (0, 3, 1, 4), (0, 2, 3, 4), (0, 4, 5, 3), (0, 3, 5, 4)),
+# Degrees of the chords of a loop, by its bars; none begins elsewhere than on the tonic, or holds a diminished triad.
+PROGRESSIONS: dict[str, dict[int, tuple[tuple[int, ...], ...]]] = {
+    "minor": {
+        1: ((0,),),
+        2: ((0, 5), (0, 3), (0, 6), (0, 2), (0, 4)),
+        4: ((0, 5, 2, 6), (0, 3, 5, 4), (0, 5, 3, 4), (0, 6, 5, 6), (0, 0, 5, 6), (0, 3, 0, 4), (0, 2, 3, 5)),
+    },
+    "major": {
+        1: ((0,),),
+        2: ((0, 5), (0, 3), (0, 4), (0, 1)),
+        4: ((0, 5, 3, 4), (0, 3, 1, 4), (0, 2, 3, 4), (0, 4, 5, 3), (0, 3, 5, 4)),
+    },
 }
 # Drill and the dubsteps stay near the tonic, as their producers do.
-STATIC: tuple[tuple[int, ...], ...] = ((0, 0, 0, 0), (0, 0, 5, 5), (0, 0, 0, 5), (0, 0, 5, 6), (0, 0, 3, 5))
+STATIC: dict[int, tuple[tuple[int, ...], ...]] = {
+    1: ((0,),),
+    2: ((0, 0), (0, 5), (0, 0)),
+    4: ((0, 0, 0, 0), (0, 0, 5, 5), (0, 0, 0, 5), (0, 0, 5, 6), (0, 0, 3, 5)),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def _motif(draw: np.random.Generator, rhythms: tuple[str, ...]) -> Motif:
 
 
 def _melody(plan: Plan, bar: Bar, layer: Layer, motif: Motif) -> list[Event]:
-    notes = motif[bar.place % len(motif)]
+    notes = motif[bar.place % plan.loop]
     lift = 12 * layer.octave + (_SWEET - 60 if plan.key.tonic < 6 else 0)
     ends = [step for step, _ in notes[1:]] + [float(STEPS)]
     return [

@@ -57,7 +57,8 @@ class Plan:
     beat_frames: float
     swing: float  # delay of the odd sixteenths, in sixteenths
     key: Key
-    progression: tuple[int, ...]  # degree of each bar's chord, cyclic through the song
+    loop: int  # bars after which chords, bass, drums and melodies come again, but for fills and turns
+    progression: tuple[int, ...]  # degree of each bar of the loop's chord
     form: Form
 
     @property
