@@ -12,9 +12,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from lowend import kit as kits
+from lowend import params
 from lowend.audio.io import Wave
 from lowend.errors import UserError
 from lowend.metrics import fad, mmd
@@ -56,7 +56,7 @@ def unheard(root: Path, genre: str) -> list[Song]:
     Raises:
         UserError: the genre has no such source.
     """
-    content = YAML(typ="safe").load(root / "params.yaml")
+    content = params.load("seed", "sources", path=root / "params.yaml")
     sources = [s for s in content["sources"].values() if s["kind"] == "synth" and s["genre"] == genre]
     if not sources:
         raise UserError(f"params.yaml: `sources` holds no synth source of {genre}, whose songs clips are held against")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from ruamel.yaml import YAML
 
+from lowend import params
 from lowend.audio.io import Wave
 from lowend.synth import song as synth
 
@@ -29,7 +29,7 @@ def mono(song: synth.Song) -> Wave:
 
 def trained_on(root: Path, index: int) -> Wave:
     """Song number `index` of those that the codec learned from, [1, S]."""
-    seed = YAML(typ="safe").load(root / "starter/build/params.yaml")["codec"]["seed"]
+    seed = params.load("codec.seed", path=root / "starter/build/params.yaml")["codec.seed"]
     return mono(synth.song(int(seed), STYLES[index % len(STYLES)], index, SECONDS))
 
 

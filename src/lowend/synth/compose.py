@@ -73,7 +73,6 @@ def _plan(sub_genre: str, name: str, voices: str, seconds: float) -> Plan:
         beat_frames=beat_frames,
         swing=pick(draw, style.swing),
         key=key,
-        loop=loop,
         progression=pick(draw, (STATIC if near else PROGRESSIONS[key.mode])[loop]),
         form=sections(style.form, bars),
     )

@@ -57,7 +57,6 @@ class Plan:
     beat_frames: float
     swing: float  # delay of the odd sixteenths, in sixteenths
     key: Key
-    loop: int  # bars after which chords, bass, drums and melodies come again, but for fills and turns
     progression: tuple[int, ...]  # degree of each bar of the loop's chord
     form: Form
 
@@ -75,6 +74,11 @@ class Plan:
     def bar_s(self) -> float:
         """Seconds of a bar: a whole number of codec frames."""
         return 4 * self.beat_frames / FRAME_RATE
+
+    @property
+    def loop(self) -> int:
+        """Bars after which chords, bass, drums and melodies come again, but for fills and turns."""
+        return len(self.progression)
 
     @property
     def bars(self) -> int:
@@ -105,7 +109,7 @@ class Plan:
 
     def degree(self, bar: int) -> int:
         """Scale degree of a bar's chord."""
-        return self.progression[bar % len(self.progression)]
+        return self.progression[bar % self.loop]
 
     def chord(self, bar: int) -> list[int]:
         """MIDI notes of a bar's chord."""

@@ -16,6 +16,7 @@ from lowend import seeds
 from lowend.audio.io import Wave
 from lowend.synth import oneshots, sound
 from lowend.synth.compose import Score, compose
+from lowend.synth.dsp import SAMPLE_RATE
 from lowend.synth.events import STEM_OF, STEMS, Event
 from lowend.synth.harmony import NOTES
 from lowend.synth.melodies import LAYERS
@@ -26,7 +27,6 @@ from lowend.synth.styles import FRAME_RATE, STYLES, sub_genres
 
 __all__ = ["FRAME_RATE", "NOTES", "SAMPLE_RATE", "STEMS", "STYLES", "Song", "song", "sub_genres"]
 
-SAMPLE_RATE = 32_000
 _ARTISTS = 200
 _HEARD_SHARE = 0.3  # of a song's bars, that an instrument plays in to be named
 _NAMES = {
