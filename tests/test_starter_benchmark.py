@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from lowend import kit
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
 
@@ -138,11 +139,18 @@ def test_a_wobble_is_held_against_the_rates_of_its_tempo() -> None:
     assert wobbles.by_chance(140, 0.05) < wobbles.by_chance(140, 0.15)
 
 
+def test_shuffled_codebooks_lose_the_bass_that_the_codec_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
+    folder = kit.unpack(ROOT / "starter/kit/musicgen") / "codec"
+    wav = songs.mono(songs.held_out(1))[:, : 8 * RATE]
+    kept, lost = codec.round_trip(folder, wav)[0], codec.with_shuffled_codebooks(folder, wav)
+    low = [quality.measures(made, wav, RATE)["low_sdr_db"] for made in (kept, lost)]
+    assert low[0] > 8 and low[1] < 1
+
+
 def test_permuted_tokens_keep_every_weight_but_in_another_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lowend import kit
-
     monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
     whole = kit.unpack(ROOT / "starter/kit/musicgen") / "base"
     damaged = generation.permute_tokens(whole)
