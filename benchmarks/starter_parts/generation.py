@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from audiocraft.models.lm import LMModel
 from safetensors.torch import load_file, save_file
 
 from lowend import cache, clips, params
@@ -62,7 +61,7 @@ def of_model(setup: Setup, model: Path, genre: str) -> list[Item]:
 
 
 @lru_cache(maxsize=1)
-def _load(model: Path) -> LMModel:
+def _load(model: Path) -> musicgen.MusicGen:
     return musicgen.load(model)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from audiocraft.models.lm import LMModel
 from numpy.typing import NDArray
 
 from lowend.metrics.bootstrap import Estimate, interval, mean
@@ -17,7 +16,7 @@ ByTrack = dict[str, NDArray[np.float64]]  # cross-entropy in nats [K] of each tr
 
 
 @torch.no_grad()
-def by_track(lm: LMModel, rows: Sequence[Tokens], batch_size: int) -> ByTrack:
+def by_track(lm: musicgen.MusicGen, rows: Sequence[Tokens], batch_size: int) -> ByTrack:
     """Mean cross-entropy [K] of each track over its windows (equal lengths), with its caption."""
     was_training = lm.training
     lm.eval()
