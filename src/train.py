@@ -2,7 +2,8 @@
 
 By hand: python src/train.py hiphop-drums --init models/base --out models/hiphop-drums
   --tokens data/tokens/hiphop --splits data/splits/hiphop --live metrics/train/hiphop-drums
-Continues after a kill from LOWEND_SCRATCH (default scratch/).
+Continues after a kill from LOWEND_SCRATCH (default scratch/). LOWEND_LAUNCH="torchrun --nproc-per-node 4"
+starts it as several processes, with the same result.
 """
 
 from __future__ import annotations
@@ -10,16 +11,66 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dvclive import Live
 from tqdm import tqdm
 
 from lowend import params
-from lowend.errors import script
-from lowend.training.loop import TrainConfig
+from lowend.errors import UserError, script
+from lowend.models.allocator import keep_freed_memory
+from lowend.models.musicgen import FRAME_RATE
+from lowend.training import team
+from lowend.training.config import TrainConfig
+from lowend.training.progress import Pace, every
 from lowend.training.stage import Folders, Settings, StageConfig, run, scaled
+
+
+def launch() -> None:
+    """Become the launcher that LOWEND_LAUNCH names, unless it started us.
+
+    Raises:
+        UserError: there is no such program.
+    """
+    words = shlex.split(os.environ.get("LOWEND_LAUNCH", ""))
+    if not words or "RANK" in os.environ:
+        return
+    beside = Path(sys.executable).parent / words[0]
+    try:
+        os.execvp(str(beside) if beside.exists() else words[0], [*words, *sys.argv])
+    except FileNotFoundError:
+        raise UserError(f"LOWEND_LAUNCH names {words[0]!r}, which is no program here: install or unset it") from None
+
+
+@contextmanager
+def recorder(folder: Path, key: str, config: TrainConfig) -> Iterator[tuple[Live, Callable[[dict[str, float]], None]]]:
+    """DVCLive in a fresh folder, and what writes a step's record to it and a line to the console."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    pace = Pace(config.steps, round(config.accumulate * config.batch_size * config.segment_s * FRAME_RATE))
+    steps, validations = every(config.steps), every(-(-config.steps // config.validate_every))
+    with (
+        Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live,
+        tqdm(total=config.steps, desc=key, mininterval=2.0, bar_format="{desc}: {n}/{total}{postfix}") as bar,
+    ):
+
+        def on_step(record: dict[str, float]) -> None:
+            step = int(record["step"])
+            live.step = step
+            kept = {"train": step % steps == 0, "valid": step % (config.validate_every * validations) == 0}
+            kept = {kind: keep or step == config.steps for kind, keep in kept.items()}
+            for metric, value in record.items():
+                if metric != "step" and kept["valid" if metric == "valid_ce" else "train"]:
+                    live.log_metric(metric, round(value, 6))
+            bar.set_postfix_str(f"cross-entropy {record['train_ce']:.3f}, {pace.line(step)}", refresh=False)
+            bar.update(step - bar.n)
+
+        yield live, on_step
 
 
 def main() -> None:
@@ -33,6 +84,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
     parser.add_argument("--live", type=Path, required=True, help="folder for DVCLive's metrics and plots")
     args = parser.parse_args()
+    launch()
+    keep_freed_memory()
     name = f"curriculum.{args.key}"
     loaded = params.load("seed", "lr", "licence", "train", name)
     stage = params.build(StageConfig, loaded[name], name)
@@ -40,25 +93,13 @@ def main() -> None:
     settings = Settings(loaded["seed"], loaded["lr"], loaded["licence"], config, stage)
     replay_tokens, replay_splits = args.replay_tokens or args.tokens, args.replay_splits or args.splits
     folders = Folders(args.init, args.tokens, args.splits, replay_tokens, replay_splits, args.out)
-
-    shutil.rmtree(args.live, ignore_errors=True)
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    with Live(str(args.live), dvcyaml=None, save_dvc_exp=False) as live:
-        bar = tqdm(total=config.steps, desc=args.key, mininterval=2.0)
-
-        def on_step(record: dict[str, float]) -> None:
-            live.step = int(record["step"])
-            for metric, value in record.items():
-                if metric != "step":
-                    live.log_metric(metric, round(value, 6))
-            bar.update(int(record["step"]) - bar.n)
-            bar.set_postfix(ce=f"{record['train_ce']:.3f}")
-
-        summary = run(args.key, folders, settings, on_step)
-        live.summary = {}
-        for metric, value in summary.items():
-            live.summary[metric] = value
-        bar.close()
+    crew = team.join(config.accumulate)
+    if not crew.leads:
+        run(args.key, folders, settings, lambda _: None, crew)
+        return
+    with recorder(args.live, args.key, config) as (live, on_step):
+        summary = run(args.key, folders, settings, on_step, crew)
+        live.summary = dict(summary)
         live.make_summary()
     logging.info(
         "%s: held-out cross-entropy %.4f -> %.4f (change %.4f .. %.4f)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,112 @@ def test_the_licence_gate_holds_right_before_training() -> None:
         data.check_licences(tracks, 2)
     with pytest.raises(UserError, match=r"2 train tracks .* first b\.wav \(GPL\): run `dvc repro`"):
         data.check_licences(tracks, 1)
+
+
+def test_what_is_shorter_than_a_segment_is_padded_and_marked() -> None:
+    short, long = rows(1, "short", 21)[0], rows(1, "long", 40)[0]
+    made = data.Sampler([short, long], [short], 0.0, 4, 30, 0.0, 0.0, "0/key").at(0)
+    for row, length, track_id in zip(made.codes, made.lengths, made.track_ids, strict=True):
+        assert length == (21 if track_id == "short0" else 30)
+        assert (np.diff(row[:, :length]) == 1).all() and (row[:, length:] == 0).all()
+    assert not made.whole and sampler().at(0).whole
+
+
+def variants(row: data.Tokens, count: int) -> tuple[data.Tokens, ...]:
+    return tuple(data.Tokens(row.track_id, row.codes + 100 * (n + 1), (f"variant {n}",)) for n in range(count))
+
+
+def test_augmented_variants_take_their_share_with_the_texts_that_are_true_of_them() -> None:
+    plain = rows(3, "own")
+    own = [data.Tokens(r.track_id, r.codes, ("plain",), None, variants(r, 2)) for r in plain]
+    batches = 1500
+    made = data.Sampler(own, own, 0.0, 4, 30, 0.0, 0.0, "0/key", batches)
+    without = data.Sampler(plain, plain, 0.0, 4, 30, 0.0, 0.0, "0/key", batches)
+    shares = []
+    for first in (0, 1400):
+        texts: list[str | None] = []
+        for n in range(first, first + 100):
+            batch, same = made.at(n), without.at(n)
+            assert batch.track_ids == same.track_ids
+            for row, other, text in zip(batch.codes, same.codes, batch.texts, strict=True):
+                shift = int(row[0, 0] - other[0, 0])
+                assert text == {0: "plain", 100: "variant 0", 200: "variant 1"}[shift]
+            texts += batch.texts
+        counts = Counter(texts)
+        assert abs(counts["variant 0"] - counts["variant 1"]) < 60
+        shares.append(1 - counts["plain"] / len(texts))
+    assert shares == pytest.approx([0.68, 0.22], abs=0.06)
+
+
+def test_replayed_share_is_exact_also_with_variants() -> None:
+    """20 % means 20 %: audiocraft and its like have no replay, and SimpleTuner's is a schedule of steps."""
+    own = [data.Tokens(r.track_id, r.codes, r.texts, None, variants(r, 1)) for r in rows(7, "own")]
+    made = data.Sampler(own, rows(5, "replay"), 0.2, 4, 30, 0.0, 0.0, "0/key", 50)
+    assert sum(i.startswith("replay") for i in ids(made, 50)) == 40
+
+
+def test_bands_and_variants_are_read_and_cut_with_the_codes(tmp_path: Path) -> None:
+    codes = np.arange(300, dtype=np.int16)[None].repeat(4, 0)
+    levels = np.arange(300, dtype=np.float16)[None].repeat(3, 0)
+    fast = np.arange(1000, 1200, dtype=np.int16)[None].repeat(4, 0)
+    facts = json.dumps({"stretch": 1.5, "semitones": 2, "blend": ""}).encode()
+    members = [
+        Member("a", "mix.npy", data_npy(codes)), Member("a", "mix.bands.npy", data_npy(levels)),
+        Member("a", "mix.0.npy", data_npy(fast)), Member("a", "mix.0.json", facts),
+    ]  # fmt: skip
+    shards.write(tmp_path / "tokens/x", [members])
+    drop_s = sections(("drop", 1.5, 3))
+    row = Track("a", "x", caption="riddim at 140 BPM in A minor", bpm=140.0, key="A minor", structure=drop_s)
+    write_tracks(tmp_path / "t.csv", [row])
+    (whole,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
+    assert whole.levels is not None and np.array_equal(whole.levels, levels) and np.array_equal(whole.codes, codes)
+    (drop,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "drops", TEMPLATE, 50)
+    assert drop.levels is not None and (drop.levels[0, 0], drop.levels.shape[1]) == (75, 75)
+    (variant,) = drop.variants
+    assert (int(variant.codes[0, 0]), variant.codes.shape[1]) == (1050, 50), "the drop comes earlier in a faster take"
+    assert drop.texts == ("drop, riddim at 140 BPM in A minor",) and variant.levels is None
+    assert variant.texts == ("drop, riddim at 210 BPM in B minor",)
+    write_tracks(tmp_path / "t.csv", [replace(row, caption="my edit, 140 BPM")])
+    (edited,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
+    assert edited.variants[0].texts == ("my edit, 210 BPM",), "an edited caption needs no new tokens"
+    with pytest.raises(UserError, match=r"`train.band_weights` .* 1 tracks have none, first a"):
+        data.weighing([drop], (2.0, 1.0, 0.5))
+
+
+def test_a_blend_says_both_tracks_as_they_are_in_it(tmp_path: Path) -> None:
+    facts = json.dumps({"stretch": 1.0, "semitones": 1, "blend": "b"}).encode()
+    members = [Member("a", "bass.npy", npy(60)), Member("a", "bass.0.npy", npy(60)), Member("a", "bass.0.json", facts)]
+    shards.write(tmp_path / "tokens/x", [members])
+    tracks = [Track("a", "x", caption="riddim, A minor", key="A minor"), Track("b", "y", caption="trap, E", key="E")]
+    write_tracks(tmp_path / "t.csv", tracks)
+    (row,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "bass", TEMPLATE, 50)
+    assert row.variants[0].texts == ("bass only, riddim, Bb minor, blended with a little trap, F",)
+    write_tracks(tmp_path / "t.csv", tracks[:1])
+    with pytest.raises(UserError, match="track a was blended with b, which trains no more: run `dvc repro`"):
+        data.load(tmp_path / "tokens", tmp_path / "t.csv", "bass", TEMPLATE, 50)
+
+
+def test_codes_stay_on_disk_until_they_are_read(tmp_path: Path) -> None:
+    shards.write(tmp_path / "tokens/x", [[Member("a", "mix.npy", npy(60))]])
+    write_tracks(tmp_path / "t.csv", [Track("a", "x", caption="riddim")])
+    (row,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
+    base = row.codes
+    while not isinstance(base, np.memmap):
+        assert base is not None and not base.flags.owndata
+        base = base.base
+    assert np.array_equal(row.codes, np.full((4, 60), 60)) and row.codes.dtype == np.int16
+
+
+def test_damaged_tokens_are_one_sentence(tmp_path: Path) -> None:
+    bands = data_npy(np.zeros((3, 59), np.float16))
+    shards.write(tmp_path / "tokens/x", [[Member("a", "mix.npy", npy(60)), Member("a", "mix.bands.npy", bands)]])
+    write_tracks(tmp_path / "t.csv", [Track("a", "x", caption="riddim")])
+    with pytest.raises(UserError, match=r"a: mix has 60 frames of codes and 59 of bands; encode again"):
+        data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
+    (shard,) = (tmp_path / "tokens/x").glob("*.tar")
+    shard.write_bytes(shard.read_bytes()[:1100])
+    with pytest.raises(UserError, match="is cut short"):
+        data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
 
 
 @given(st.integers(1, 200), st.integers(1, 60))

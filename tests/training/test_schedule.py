@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowend.training.schedule import ema_decay, lr_factor, update_ema
+from lowend.training.schedule import augmented_share, ema_decay, lr_factor, update_ema
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,25 @@ def test_the_rate_rises_to_one_and_falls_to_zero(steps: int, warmup: int) -> Non
     assert rising == sorted(rising) and falling == sorted(falling, reverse=True)
     assert 1.0 in factors or steps < warmup
     assert all(f > 0 for f in factors[:steps]), "no step is wasted"
+
+
+@given(st.integers(1, 60), st.integers(1, 5000))
+def test_a_constant_rate_stays_and_an_inverse_root_falls_by_the_root(warmup: int, after: int) -> None:
+    constant, root = (
+        (lambda s: lr_factor(s, 1, warmup, "constant")),
+        (lambda s: lr_factor(s, 1, warmup, "inverse_sqrt")),
+    )
+    for rate in (constant, root):
+        assert [rate(s) for s in range(warmup)] == [lr_factor(s, 100, warmup) for s in range(warmup)]
+        assert rate(warmup) == 1.0
+    assert constant(warmup + after) == 1.0
+    assert root(warmup + after) == pytest.approx((1 + after / warmup) ** -0.5)
+    assert lr_factor(4, 9, 0, "inverse_sqrt") == pytest.approx(5**-0.5)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.7), (0.5, 0.45), (0.9, 0.25), (1.0, 0.2), (3.0, 0.2)])
+def test_augmentation_falls_to_a_fifth(progress: float, share: float) -> None:
+    assert augmented_share(progress) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(("updates", "decay"), [(0, 0.1), (1, 2 / 11), (90, 0.91), (8990, 8991 / 9000), (10**7, 0.999)])

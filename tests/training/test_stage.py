@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import kit
+import mini
 import numpy as np
 import pytest
+import torch
 
 from lowend import params, shards
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
-from lowend.models import musicgen
+from lowend.models import checkpoints, musicgen
 from lowend.shards import Member
 from lowend.tracks import Track, write_tracks
 from lowend.training import data, stage
-from lowend.training.loop import TrainConfig
+from lowend.training.config import TrainConfig
 from lowend.training.stage import Folders, Settings, StageConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +28,7 @@ SIDES = {"train": 5, "valid": 2, "test": 2}
 
 
 def train_config(steps: int = 2, warmup: int = 1) -> TrainConfig:
-    return TrainConfig(
-        steps=steps, batch_size=2, accumulate=1, segment_s=FRAMES / musicgen.FRAME_RATE, warmup=warmup,
-        weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.9, cfg_dropout=0.0, word_dropout=0.0,
-        validate_every=2, patience=9, keep=1,
-    )  # fmt: skip
+    return mini.config(steps=steps, warmup=warmup, segment_s=FRAMES / 50, shortest_s=FRAMES / 50, keep=1)
 
 
 def stage_config(captions: str = "own", steps_scale: float = 1.0) -> StageConfig:
@@ -117,3 +116,46 @@ def test_a_stage_that_makes_no_sense_is_refused(key: str, value: object, message
     section = params.load("curriculum.joint", path=ROOT / "params.yaml")["curriculum.joint"] | {key: value}
     with pytest.raises(UserError, match=message):
         params.build(StageConfig, section, "curriculum.joint")
+
+
+def test_a_stage_without_band_energies_refuses_to_weigh_by_them(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
+    config = replace(train_config(), band_weights=(2.0, 1.0, 0.5))
+    with pytest.raises(UserError, match=r"`train.band_weights` needs the band energies .* 5 tracks have none, first "):
+        stage.run("mine", folders, Settings(0, 1e-3, "commercial", config, stage_config()), lambda _: None)
+
+
+def test_a_batch_that_was_left_out_is_in_the_metrics(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, calls = musicgen.cross_entropy, []
+
+    def spoilt(lm, codes, conditions):  # type: ignore[no-untyped-def]
+        calls.append(lm.training)
+        return honest(lm, codes, conditions) * (float("nan") if calls.count(True) == 1 and lm.training else 1.0)
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
+    settings = Settings(0, 1e-3, "commercial", train_config(), stage_config())
+    assert "skipped_batches" not in stage.run("mine", folders, settings, lambda _: None)
+    monkeypatch.setattr(musicgen, "cross_entropy", spoilt)
+    found = stage.run("mine", folders, settings, lambda _: None)
+    assert found["skipped_batches"] == 1 and found["last_step"] == 2
+
+
+def test_adapters_leave_an_ordinary_checkpoint(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
+    config = replace(train_config(), method="lora", freeze=1)
+    stage.run("mine", folders, Settings(0, 1e-2, "commercial", config, stage_config()), lambda _: None)
+    before, after = checkpoints.read_state(folders.init), checkpoints.read_state(folders.out)
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and all(name.startswith("transformer.layers.") for name in moved)
+    assert not any(name.startswith("transformer.layers.0.") for name in moved)
+    musicgen.load(folders.out)

@@ -8,52 +8,27 @@ no random generators, and training resumed equals training straight through, to 
 from __future__ import annotations
 
 import copy
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from audiocraft.models.lm import LMModel
+from torch import Tensor
 
 from lowend.errors import UserError
 from lowend.models import musicgen
-from lowend.training import resume
-from lowend.training.data import Sampler
+from lowend.models.musicgen import MusicGen
+from lowend.training import interrupt, loss, methods, resume
+from lowend.training.config import TrainConfig
+from lowend.training.data import Batch, Sampler
 from lowend.training.schedule import ema_decay, lr_factor, update_ema
+from lowend.training.team import ALONE, Team
 
-State = dict[str, torch.Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """Section `train` of params.yaml."""
-
-    steps: int
-    batch_size: int
-    accumulate: int
-    segment_s: float
-    warmup: int
-    weight_decay: float
-    betas: tuple[float, float]
-    clip_norm: float
-    ema: float
-    cfg_dropout: float
-    word_dropout: float
-    validate_every: int
-    patience: int
-    keep: int
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "validate_every", "patience", "keep"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train.{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("ema", "cfg_dropout", "word_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"train.{name} must be in 0..1, got {getattr(self, name)}")
-        if not 0 <= self.warmup <= self.steps:
-            raise ValueError(f"train.warmup must be in 0..train.steps, got {self.warmup}")
+State = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +40,62 @@ class Result:
     best_step: int
     last_step: int
     history: list[dict[str, float]]
+    skipped: list[int]  # numbers of the batches that were left out
+
+
+class NotFinite(Exception):
+    """A step whose loss or gradient is no number; nothing was changed by it."""
+
+    def __init__(self, what: str, value: float, tracks: Sequence[str]) -> None:
+        super().__init__(what)
+        self.what, self.value, self.tracks = what, value, sorted(set(tracks))
 
 
 def _copy(state: State) -> State:
-    return {name: value.detach().clone() for name, value in state.items()}
+    """A copy in main memory, which a GPU's own is too dear for."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+
+
+def _overwrite(kept: State, state: State) -> None:
+    """Copy in place: two copies more for a moment would be the peak of the whole stage."""
+    for name, value in state.items():
+        kept[name].copy_(value.detach())
+
+
+def optimizer_of(lm: MusicGen, config: TrainConfig, lr: float) -> torch.optim.AdamW:
+    """AdamW over what trains, with torch's fused kernel."""
+    parameters = [p for p in lm.parameters() if p.requires_grad]
+    return torch.optim.AdamW(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
 
 
 def train(
-    lm: LMModel,
+    lm: MusicGen,
     sampler: Sampler,
     config: TrainConfig,
     lr: float,
-    validate: Callable[[LMModel], float],
+    validate: Callable[[MusicGen], float],
     scratch: Path,
     on_step: Callable[[dict[str, float]], None],
+    team: Team = ALONE,
 ) -> Result:
     """Train `lm` in place; `validate` scores the averaged weights, lower is better.
 
     `on_step` gets one record a step (and, where there was one, its validation), also those of the
     steps before a kill, so that a log written from it is whole.
 
+    A batch whose loss or gradient is not finite changes nothing: the weights are those of the last
+    good step, the next batch takes its place, and `config.skips` such batches are borne.
+
     Raises:
-        UserError: the loss is not finite; the message names the tracks of the batch.
+        UserError: more batches than that were not finite; the message names the last one's tracks.
+        Stopped: SIGINT or SIGTERM came; the state is saved.
     """
-    parameters = [p for p in lm.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr, betas=(config.betas[0], config.betas[1]), weight_decay=config.weight_decay
-    )
+    methods.prepare(lm, config, sampler.name)
+    optimizer = optimizer_of(lm, config, lr)
     averaged = copy.deepcopy(lm).eval()
     ema = averaged.state_dict()
     history: list[dict[str, float]] = []
+    skipped: list[int] = []
     best: dict[str, Any] = {"loss": math.inf, "step": 0, "ema": _copy(ema), "raw": _copy(lm.state_dict())}
     step, misses = 0, 0
     state = resume.load(scratch)
@@ -103,52 +104,119 @@ def train(
         averaged.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
         step, misses, best, history = state["step"], state["misses"], state["best"], state["history"]
+        skipped = state["skipped"]
         for record in history:
             on_step(record)
     lm.train()
-    while step < config.steps and misses < config.patience:
-        for group in optimizer.param_groups:
-            group["lr"] = lr * lr_factor(step, config.steps, config.warmup)
-        record = {"lr": optimizer.param_groups[0]["lr"], **_step(lm, sampler, optimizer, config, step)}
-        step += 1
-        update_ema(ema, lm.state_dict(), ema_decay(step, config.ema))
-        validating = step % config.validate_every == 0 or step == config.steps
-        if validating:
-            record["valid_ce"] = validate(averaged)
-            if record["valid_ce"] < best["loss"]:
-                misses = 0
-                best = {"loss": record["valid_ce"], "step": step, "ema": _copy(ema), "raw": _copy(lm.state_dict())}
-            else:
-                misses += 1
-        history.append({"step": step, **record})
-        on_step(history[-1])
-        if validating:
-            whole = {"raw": lm.state_dict(), "ema": ema, "optimizer": optimizer.state_dict()}
-            whole |= {"step": step, "misses": misses, "best": best, "history": history}
-            resume.save(scratch, step, whole, config.keep)
+    lm.transformer.checkpointing = config.checkpointing
+    with interrupt.listen() as listener:
+        while step < config.steps and misses < config.patience:
+            for group in optimizer.param_groups:
+                group["lr"] = lr * lr_factor(step, config.steps, config.warmup, config.schedule)
+            try:
+                made = _step(lm, sampler, optimizer, config, step + len(skipped), team)
+            except NotFinite as problem:
+                skipped.append(step + len(skipped))
+                _bear(problem, step + 1, len(skipped), config.skips)
+                continue
+            record = {"lr": optimizer.param_groups[0]["lr"], **made}
+            step += 1
+            update_ema(ema, lm.state_dict(), ema_decay(step, config.ema))
+            validating = step % config.validate_every == 0 or step == config.steps
+            if validating:
+                record["valid_ce"] = team.agree(validate(averaged))
+                if record["valid_ce"] < best["loss"]:
+                    misses = 0
+                    best |= {"loss": record["valid_ce"], "step": step}
+                    _overwrite(best["ema"], ema)
+                    _overwrite(best["raw"], lm.state_dict())
+                else:
+                    misses += 1
+            history.append({"step": step, **record})
+            on_step(history[-1])
+            stopping = team.any(bool(listener.heard))
+            if validating or stopping:
+                whole: dict[str, Any] = {"raw": lm.state_dict(), "ema": ema, "optimizer": optimizer.state_dict()}
+                whole |= {"step": step, "misses": misses, "best": best, "history": history, "skipped": skipped}
+                if team.leads:
+                    resume.save(scratch, step, whole, config.keep)
+                team.wait()
+            if stopping:
+                raise interrupt.Stopped(
+                    f"stopped by {listener.heard or 'another process'} after step {step} of {config.steps}, "
+                    "which is saved: run the same command again to go on"
+                )
     lm.eval()
-    return Result(best["ema"], best["raw"], best["step"], step, history)
+    lm.transformer.checkpointing = False
+    optimizer.zero_grad(set_to_none=True)
+    averages, raw = methods.merged(lm, best["ema"]), methods.merged(lm, best["raw"])
+    methods.strip(lm)
+    return Result(averages, raw, best["step"], step, history, skipped)
+
+
+def _bear(problem: NotFinite, step: int, count: int, skips: int) -> None:
+    """Warn of a batch that is left out.
+
+    Raises:
+        UserError: it is one too many.
+    """
+    said = f"{problem.what} of step {step} is {problem.value}"
+    tracks = ", ".join(problem.tracks)
+    if count > skips:
+        raise UserError(
+            f"{said}, and train.skips allows {skips} such batches: lower lr, or look at the tracks {tracks}"
+        )
+    logging.getLogger(__name__).warning("%s; going on without its batch, of the tracks %s", said, tracks)
 
 
 def _step(
-    lm: LMModel, sampler: Sampler, optimizer: torch.optim.Optimizer, config: TrainConfig, step: int
+    lm: MusicGen, sampler: Sampler, optimizer: torch.optim.Optimizer, config: TrainConfig, number: int, team: Team
 ) -> dict[str, float]:
-    """One optimizer step over `accumulate` batches of equal size; returns its losses and gradient norm."""
-    device = next(lm.parameters()).device
+    """One optimizer step over `accumulate` batches, each counting by its tokens; returns losses and gradient norm.
+
+    Raises:
+        NotFinite: a loss or the gradient is not; weights and optimizer are as they were.
+    """
+    batches = [sampler.at(number * config.accumulate + micro) for micro in range(config.accumulate)]
+    weights = _weights(lm, batches)
+    table = torch.zeros(config.accumulate, lm.num_codebooks, device=next(lm.parameters()).device)
     optimizer.zero_grad(set_to_none=True)
-    per_codebook = torch.zeros(lm.num_codebooks)
-    for micro in range(config.accumulate):
-        batch = sampler.at(step * config.accumulate + micro)
-        codes = torch.from_numpy(batch.codes).long().to(device)
-        loss = musicgen.cross_entropy(lm, codes, musicgen.embed(lm, batch.texts)).mean(0)
-        if not torch.isfinite(loss).all():
-            raise UserError(
-                f"the loss of step {step + 1} is {loss.mean().item()}: lower lr, or look at the tracks "
-                + ", ".join(sorted(set(batch.track_ids)))
-            )
-        (loss.mean() / config.accumulate).backward()
-        per_codebook += loss.detach().cpu() / config.accumulate
-    norm = torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], config.clip_norm)
+    for micro in team.mine(config.accumulate):
+        losses = _losses(lm, batches[micro], weights[micro], config.precision)
+        # Position weights hold a batch's share of the step's tokens; without any, shares are equal.
+        share = 1 / config.accumulate if weights[micro] is None else 1.0
+        (losses.mean() * share).backward()
+        table[micro] = losses.detach() * share
+    losses_by_batch = team.sum(table).cpu()
+    for batch, row in zip(batches, losses_by_batch, strict=True):
+        if not torch.isfinite(row).all():
+            raise NotFinite("the loss", float(row.mean()), batch.track_ids)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    team.sum_gradients(parameters)
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm))
+    if not math.isfinite(norm):
+        raise NotFinite("the gradient norm", norm, [track for batch in batches for track in batch.track_ids])
     optimizer.step()
+    per_codebook = losses_by_batch.sum(0)
     books = {f"train_ce_k{k}": value for k, value in enumerate(per_codebook.tolist())}
-    return {"train_ce": float(per_codebook.mean()), "grad_norm": float(norm), **books}
+    return {"train_ce": float(per_codebook.mean()), "grad_norm": norm, **books}
+
+
+def _weights(lm: MusicGen, batches: Sequence[Batch]) -> Sequence[Tensor | None]:
+    """Position weights of a step's batches, or None for each where all frames count alike."""
+    if all(batch.weights is None and batch.whole for batch in batches):
+        return [None] * len(batches)
+    frames = [
+        np.ones((len(batch.codes), batch.codes.shape[2]), np.float32) if batch.weights is None else batch.weights
+        for batch in batches
+    ]
+    return loss.weigh(frames, [batch.lengths for batch in batches], lm.delays)
+
+
+def _losses(lm: MusicGen, batch: Batch, weights: Tensor | None, precision: str) -> Tensor:
+    """Losses [K] of one batch; bf16 computes in bfloat16 under autocast, weights and their updates stay float32."""
+    device = next(lm.parameters()).device
+    codes = torch.from_numpy(batch.codes).long().to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        conditions = musicgen.embed(lm, batch.texts)
+        return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device))

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lowend import cache, captions, licences
+from lowend import cache, captions, licences, takes
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
-from lowend.models import checkpoints, codec, musicgen
+from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen
 from lowend.tracks import Track, read_tracks
-from lowend.training import data, loop, resume, schedule
-from lowend.training.loop import TrainConfig
+from lowend.training import data, interrupt, loop, loss, methods, resume, schedule, store, team
+from lowend.training.config import TrainConfig
+from lowend.training.team import ALONE, Team
 
 BOOTSTRAP = 1000
 
@@ -78,13 +79,14 @@ def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
 
 
 def run(
-    key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None]
+    key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None], crew: Team = ALONE
 ) -> dict[str, float | str]:
-    """Train the stage, write its checkpoint, and return its summary metrics.
+    """Train the stage, write its checkpoint (as the first of a crew), and return its summary metrics.
 
     `ce_*` are in nats on the test split's own view (`test_view`: the mix, where no test track holds
     that view): `ce_init` of the weights that the stage started from, `ce` of its averaged weights,
-    `ce_change` their paired difference (below zero is better).
+    `ce_change` their paired difference (below zero is better). `skipped_batches` is there where a loss
+    was not finite.
     """
     top_tier = licences.highest_tier(settings.licence)
     template = captions.load_template()
@@ -93,13 +95,14 @@ def run(
         raise UserError(f"params.yaml: `curriculum.{key}.view` must be one of {known}, got {settings.stage.view!r}")
     config = settings.train
     frames = round(config.segment_s * musicgen.FRAME_RATE)
+    shortest = round(config.shortest_s * musicgen.FRAME_RATE)
     view = settings.stage.view
 
     tracks = {t.id: t for t in read_tracks(folders.splits / "train.csv")}
-    own = data.load(folders.tokens, folders.splits / "train.csv", view, template, frames)
+    own = data.load(folders.tokens, folders.splits / "train.csv", view, template, shortest)
     replay: list[data.Tokens] = []
     if settings.stage.replay_share > 0:
-        replay = data.load(folders.replay_tokens, folders.replay_splits / "train.csv", view, template, frames)
+        replay = data.load(folders.replay_tokens, folders.replay_splits / "train.csv", view, template, shortest)
         tracks |= {t.id: t for t in read_tracks(folders.replay_splits / "train.csv")}
     data.check_licences(list(tracks.values()), top_tier)
     name = f"{settings.seed}/{key}"
@@ -114,6 +117,8 @@ def run(
         cfg_dropout=config.cfg_dropout,
         word_dropout=config.word_dropout,
         name=name,
+        batches=config.steps * config.accumulate,
+        weighing=data.weighing([*own, *replay], config.band_weights) if config.band_weighted else None,
     )
     held_out, _ = data.load_held_out(folders.tokens, folders.splits / "valid.csv", view, template, frames)
     valid = data.windows(held_out, frames)
@@ -122,7 +127,10 @@ def run(
 
     lm = musicgen.load(folders.init, codec.device())
     before = cross_entropy.by_track(lm, test, config.batch_size)
-    code = cache.code(loop, data, schedule, resume, musicgen)
+    code = cache.code(
+        loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
+        decoder, conditioners, codebooks, takes,
+    )  # fmt: skip
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
     scratch = cache.scratch("train", key, settings, inputs, code)
     result = loop.train(
@@ -133,20 +141,15 @@ def run(
         lambda averaged: cross_entropy.total(cross_entropy.by_track(averaged, valid, config.batch_size)),
         scratch,
         on_step,
+        crew,
     )
     lm.load_state_dict(result.ema)
     after = cross_entropy.by_track(lm, test, config.batch_size)
-    lineage = checkpoints.read_json(folders.init, "lineage.json")
-    used = {row.track_id for row in (*sampler.own, *sampler.replay)}
-    checkpoints.write(
-        folders.out,
-        result.raw,
-        checkpoints.read_json(folders.init, "config.json"),
-        _lineage(lineage, key, settings, [t for t in tracks.values() if t.id in used], inputs),
-        ema=result.ema,
-        t5=folders.init / "t5",
-    )
-    resume.clear(scratch)
+    if crew.leads:
+        used = {row.track_id for row in (*sampler.own, *sampler.replay)}
+        heard = [t for t in tracks.values() if t.id in used]
+        _write(folders, result, _lineage(folders.init, key, settings, heard, inputs))
+        resume.clear(scratch)
     change = cross_entropy.difference(after, before, BOOTSTRAP, key)
     return {
         "best_step": result.best_step,
@@ -157,17 +160,22 @@ def run(
         "ce_init": round(cross_entropy.total(before), 4),
         **cross_entropy.estimates(after, BOOTSTRAP, key),
         **change.as_metrics("ce_change"),
+        **({"skipped_batches": len(result.skipped)} if result.skipped else {}),
     }
 
 
-def _lineage(
-    init: dict[str, object], key: str, settings: Settings, tracks: list[Track], inputs: str
-) -> dict[str, object]:
-    """The init's lineage with this stage and its tracks added; neither time nor revision."""
-    known = {(row["id"], row["licence"]) for row in init["tracks"]}  # type: ignore[attr-defined, index]
+def _write(folders: Folders, result: loop.Result, lineage: dict[str, object]) -> None:
+    config, t5 = checkpoints.read_json(folders.init, "config.json"), folders.init / "t5"
+    checkpoints.write(folders.out, result.raw, config, lineage, ema=result.ema, t5=t5)
+
+
+def _lineage(folder: Path, key: str, settings: Settings, tracks: list[Track], inputs: str) -> dict[str, object]:
+    """The lineage of the init's folder with this stage and its tracks added; neither time nor revision."""
+    init = checkpoints.read_json(folder, "lineage.json")
+    known = {(row["id"], row["licence"]) for row in init["tracks"]}
     both = sorted(known | {(t.id, t.licence) for t in tracks})
     stage = {"key": key, "view": settings.stage.view, "genre": settings.stage.genre, "inputs": inputs}
-    stages = [*init["stages"], stage]  # type: ignore[misc]
+    stages = [*init["stages"], stage]
     commercial = bool(init["commercial"]) and all(licences.tier(licence) == 1 for _, licence in both)
     return {
         **init,

@@ -1,0 +1,171 @@
+"""How much memory a step of training takes, found without taking it.
+
+The step's own code runs on torch's fake tensors, which have shapes and no contents, and every storage
+that lives is counted from its first use to its end. So a change of the model or of the loss is a change
+of the prediction, and no formula has to be kept true by hand.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lowend.models import decoder, musicgen
+from lowend.models.musicgen import MusicGen
+from lowend.training import methods
+from lowend.training.config import TrainConfig
+
+TEXT_TOKENS = 32
+"""Length of a caption in tokens, as the prediction assumes."""
+
+_HOLES = 1.07
+"""What a processor's allocator holds beyond what lives: 3 to 12 % in benchmarks/plan.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of one process while it trains, by part.
+
+    A step needs `step`: activations and gradients at their worst moment together, less than their sum,
+    because gradients come as activations go.
+    """
+
+    parameters: int  # a count, not bytes
+    trainable: int  # a count
+    weights: int
+    averaged: int
+    best: int  # copies of the best averaged and raw weights, in main memory
+    optimizer: int
+    gradients: int
+    activations: int  # what the forward pass leaves for the backward pass
+    step: int
+    kernels: int  # what a processor's bfloat16 kernels keep: each matrix packed, for both passes
+    text: int  # the text encoder
+    program: int  # the process before it holds a model
+
+    @property
+    def peak(self) -> int:
+        """All of it at the worst moment, where main memory is the only one, as on a CPU or a DGX Spark."""
+        return round(_HOLES * (self.on_device + self.best + self.kernels + self.program))
+
+    @property
+    def on_device(self) -> int:
+        """What of it a GPU with a memory of its own holds."""
+        return self.weights + self.averaged + self.optimizer + self.step + self.text
+
+
+class _Meter(TorchDispatchMode):
+    """Counts the bytes of storages from the first operation that returns them until nothing holds them."""
+
+    def __init__(self, known: Iterable[Tensor]) -> None:
+        """`known` are the tensors that are there already, and are not counted."""
+        super().__init__()
+        self.live = self.peak = 0
+        self._seen: weakref.WeakSet[Any] = weakref.WeakSet(tensor.untyped_storage() for tensor in known)
+
+    def _free(self, size: int) -> None:
+        self.live -= size
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage not in self._seen:
+            self._seen.add(storage)
+            self.live += (size := storage.nbytes())
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._free, size)
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self._add(leaf)
+        return out
+
+
+@contextmanager
+def _fused_attention(on_gpu: bool) -> Iterator[None]:
+    """A GPU attends in a fused kernel also where a CPU keeps the table of scores; fake tensors are a CPU's."""
+    kept = decoder._MAX_SCORES
+    try:
+        if on_gpu:
+            decoder._MAX_SCORES = 0
+        yield
+    finally:
+        decoder._MAX_SCORES = kept
+
+
+def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_gpu: bool, program: int) -> Memory:
+    """The memory that training a model takes, given its `xp.cfg` and its text encoder's folder, if it has one."""
+    lm = musicgen.build(model, t5, "meta")
+    count = sum(p.numel() for p in lm.parameters())
+    methods.prepare(lm, config, "plan")
+    trainable = sum(p.numel() for p in lm.parameters() if p.requires_grad)
+    held = sum(value.numel() * value.element_size() for value in lm.state_dict().values())
+    activations, step = _step(lm, config, on_gpu)
+    gradients = 4 * trainable
+    return Memory(
+        parameters=count,
+        trainable=trainable,
+        weights=held,
+        averaged=held,
+        best=2 * held,
+        optimizer=8 * trainable,
+        gradients=gradients,
+        activations=activations,
+        step=max(step, gradients),
+        kernels=0 if on_gpu or config.precision != "bf16" else 2 * 2 * count,
+        text=4 * text_parameters(model, t5),
+        program=program,
+    )
+
+
+def _step(lm: MusicGen, config: TrainConfig, on_gpu: bool) -> tuple[int, int]:
+    """Bytes left by the forward pass of a micro-batch, and at the worst moment of both passes; consumes `lm`."""
+    states = {name: (value.shape, value.dtype) for name, value in lm.state_dict().items()}
+    frames = round(config.segment_s * musicgen.FRAME_RATE)
+    text = lm.condition_provider.get_submodule("conditioners.description.output_proj")
+    assert isinstance(text, torch.nn.Linear), "texts are projected"
+    with FakeTensorMode(), _fused_attention(on_gpu):
+        fresh = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in states.items()}
+        lm.load_state_dict(fresh, assign=True)
+        lm.train()
+        lm.transformer.checkpointing = config.checkpointing
+        codes = torch.zeros(config.batch_size, lm.num_codebooks, frames, dtype=torch.long)
+        heard = torch.zeros(config.batch_size, TEXT_TOKENS, text.in_features)
+        with _Meter(lm.state_dict().values()) as meter:
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+                mask = torch.ones(config.batch_size, TEXT_TOKENS)
+                losses = musicgen.cross_entropy(lm, codes, {"description": (text(heard), mask)}).mean(0)
+            left = meter.live
+            losses.mean().backward()
+        return left, meter.peak
+
+
+def text_parameters(model: Mapping[str, Any], t5: Path | None) -> int:
+    """Parameters of the text encoder: of its folder, or of the published T5 that the config names."""
+    from transformers import T5Config, T5EncoderModel
+
+    if t5 is not None and t5.is_dir():
+        shape = T5Config.from_pretrained(t5)
+    else:
+        name = str(model["conditioners"]["description"]["t5"]["name"])
+        width, layers, heads, hidden = _PUBLISHED_T5.get(name, _PUBLISHED_T5["t5-base"])
+        shape = T5Config(d_model=width, num_layers=layers, num_heads=heads, d_ff=hidden)
+    with torch.device("meta"):
+        return sum(p.numel() for p in T5EncoderModel(shape).parameters())
+
+
+_PUBLISHED_T5 = {"t5-small": (512, 6, 8, 2048), "t5-base": (768, 12, 12, 3072), "t5-large": (1024, 24, 16, 4096)}
+"""Width, layers, heads and feed-forward width."""

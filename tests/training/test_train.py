@@ -1,0 +1,54 @@
+"""The script around a stage: who starts it, and what its log and console keep."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import mini
+import pytest
+
+import train
+from lowend.errors import UserError
+
+
+def test_a_launcher_starts_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda program, words: started.append([Path(program).name, *words[1:]]))
+    monkeypatch.setattr("sys.argv", ["src/train.py", "joint", "--out", "models/joint"])
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("LOWEND_LAUNCH", "torchrun --nproc-per-node 2 --rdzv-id 'a b'")
+    train.launch()
+    flags = ["--nproc-per-node", "2", "--rdzv-id", "a b"]
+    assert started == [["torchrun", *flags, "src/train.py", "joint", "--out", "models/joint"]]
+    monkeypatch.setenv("RANK", "1")
+    train.launch()
+    monkeypatch.delenv("RANK")
+    monkeypatch.setenv("LOWEND_LAUNCH", "")
+    train.launch()
+    assert len(started) == 1, "what a launcher started, or nobody asked to launch, goes on as it is"
+
+
+def test_a_launcher_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("LOWEND_LAUNCH", "no-such-launcher --x")
+    with pytest.raises(UserError, match="LOWEND_LAUNCH names 'no-such-launcher', which is no program here"):
+        train.launch()
+
+
+def test_curves_are_short_and_hold_no_wall_clock(tmp_path: Path) -> None:
+    config = mini.config(steps=1201, validate_every=2)
+    with train.recorder(tmp_path / "live", "joint", config) as (live, on_step):
+        for step in range(1, 1202):
+            record = {"step": float(step), "lr": 0.1, "train_ce": 1 / step}
+            if step % 2 == 0 or step == 1201:
+                record["valid_ce"] = 2 / step
+            on_step(record)
+        live.summary = {"best_step": 7}
+        live.make_summary()
+    curves = {p.name: p.read_text().splitlines()[1:] for p in (tmp_path / "live/plots/metrics").glob("*.tsv")}
+    assert set(curves) == {"lr.tsv", "train_ce.tsv", "valid_ce.tsv"}
+    assert all(250 <= len(rows) <= 501 for rows in curves.values()), {k: len(v) for k, v in curves.items()}
+    assert all(rows[-1].split()[0] == "1201" for rows in curves.values()), "the last step is always there"
+    assert json.loads((tmp_path / "live/metrics.json").read_text()) == {"best_step": 7, "step": 1201}
