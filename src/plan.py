@@ -1,0 +1,96 @@
+"""What the curriculum will take: memory by part, the batch that fits, steps and time, here and elsewhere.
+
+By hand: python src/plan.py [--check]
+With --check it says nothing unless a stage will not fit here, and then what to lower. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lowend import params
+from lowend.errors import script
+from lowend.training import memory, planner
+from lowend.training.config import TrainConfig
+from lowend.training.memory import Memory
+from lowend.training.planner import GIB, Device
+from lowend.training.stage import StageConfig, scaled
+
+KIT = Path("starter/kit/musicgen")
+
+
+def parts(needed: Memory) -> Iterator[str]:
+    """The memory of a stage, a line a part."""
+    yield f"parameters   {needed.parameters / 1e6:10,.1f} M, {needed.trainable / 1e6:,.1f} M of them train"
+    for field in fields(needed):
+        if field.name not in ("parameters", "trainable"):
+            yield f"{field.name:12} {getattr(needed, field.name) / GIB:10.2f} GiB"
+    yield f"{'peak':12} {needed.peak / GIB:10.2f} GiB in all, {needed.on_device / GIB:.2f} GiB of it on a GPU"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def table(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, steps: Mapping[str, int]) -> Iterator[str]:
+    """The plan of a curriculum, line by line."""
+    program = planner.program_bytes()
+    yield from parts(memory.predict(model, t5, config, False, program))
+    devices: list[Device] = [planner.this_device(config.precision), *planner.KNOWN]
+    work = planner.operations(model, config)
+    yield ""
+    yield f"{'device':28} {'fits':>5} {'batch':>6} {'a step':>10}  all stages"
+    for device in devices:
+        needed = memory.predict(model, t5, config, device.own_memory, program)
+        batch = planner.fitting_batch(device, model, t5, config, program)
+        step_s = work / device.flops[config.precision]
+        fits = "yes" if device.holds(needed) else "no"
+        yield f"{device.name:28} {fits:>5} {batch:>6} {step_s:>8.2f} s  {duration(step_s * sum(steps.values()))}"
+    yield ""
+    yield f"{'stage':28} {'steps':>7}  on {devices[0].name}"
+    step_s = work / devices[0].flops[config.precision]
+    for key, count in steps.items():
+        yield f"{key:28} {count:>7}  {duration(step_s * count)}"
+    yield "Times leave out validation, and early stopping may end a stage sooner."
+
+
+def warning(model: Mapping[str, Any], t5: Path | None, config: TrainConfig) -> str:
+    """What to say before something is started that will not fit here; empty where it fits."""
+    program, device = planner.program_bytes(), planner.this_device(config.precision)
+    needed = memory.predict(model, t5, config, device.own_memory, program)
+    if device.holds(needed):
+        return ""
+    taken = needed.on_device if device.own_memory else needed.peak
+    batch = planner.fitting_batch(device, model, t5, config, program)
+    way = f"train.batch_size {batch} fits" if batch else "set train.checkpointing, train.method lora or a smaller base"
+    return f"training needs {taken / GIB:.1f} GiB and {device.name} has {device.bytes / GIB:.1f} GiB free: {way}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only warn of what will not fit here")
+    args = parser.parse_args()
+    loaded = params.load("train", "curriculum", "base.model")
+    config = params.build(TrainConfig, loaded["train"], "train")
+    stages = {
+        key: params.build(StageConfig, section, f"curriculum.{key}") for key, section in loaded["curriculum"].items()
+    }
+    model, t5 = planner.model_of(loaded["base.model"], KIT)
+    if args.check:
+        if problem := warning(model, t5, config):
+            logging.warning("plan.py: %s", problem)
+        return
+    steps = {key: scaled(config, stage, key).steps for key, stage in stages.items()}
+    for line in table(model, t5, config, steps):
+        print(line)
+
+
+if __name__ == "__main__":
+    script(main)

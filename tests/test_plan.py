@@ -1,0 +1,130 @@
+"""The plan: counts, parts that add up, memory that moves as training's does, and a warning that names a way out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import plan
+from lowend.errors import UserError
+from lowend.training import memory, planner
+from lowend.training.config import TrainConfig
+from lowend.training.planner import GIB, Device
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = TrainConfig(
+    steps=10, batch_size=4, accumulate=1, segment_s=1.0, shortest_s=1.0, precision="fp32", checkpointing=False,
+    method="full", rank=4, alpha=8.0, freeze=0, band_weights=(1.0, 1.0, 1.0), schedule="cosine", warmup=1,
+    weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.9, cfg_dropout=0.0, word_dropout=0.0,
+    validate_every=5, patience=9, keep=1, skips=0,
+)  # fmt: skip
+CARD = Device("card", 24 * GIB, True, {"fp32": 1e12, "bf16": 2e12})
+
+
+def small() -> dict[str, Any]:
+    """A published form at a width that is planned in a moment."""
+    config = planner.published("facebook/musicgen-small")
+    config["transformer_lm"] |= {"dim": 64, "num_heads": 4, "num_layers": 4, "card": 128}
+    return config
+
+
+def predicted(**change: Any) -> memory.Memory:
+    return memory.predict(small(), None, replace(CONFIG, **change), False, 0)
+
+
+def test_parts_add_up_and_follow_from_the_counts() -> None:
+    found = memory.predict(small(), None, CONFIG, False, 1000)
+    assert found.trainable == found.parameters and found.weights == 4 * found.parameters
+    assert (found.averaged, found.best, found.optimizer) == (found.weights, 2 * found.weights, 2 * found.weights)
+    assert found.peak == pytest.approx(1.07 * (6 * found.weights + found.step + found.text + 1000), abs=1)
+    assert found.gradients < found.step < found.gradients + 1.5 * found.activations
+
+
+def test_memory_moves_as_training_s_does() -> None:
+    plain = predicted()
+    assert predicted(batch_size=8).activations == pytest.approx(2 * plain.activations, rel=0.1)
+    assert predicted(checkpointing=True).activations < 0.5 * plain.activations
+    assert predicted(precision="bf16").activations < 0.9 * plain.activations
+    lora, frozen = predicted(method="lora"), predicted(freeze=2)
+    assert lora.trainable < 0.2 * plain.trainable and lora.optimizer < 0.2 * plain.optimizer
+    assert frozen.trainable < plain.trainable and frozen.activations < plain.activations
+    assert predicted(accumulate=4) == plain, "micro-batches come one after the other"
+
+
+@pytest.mark.parametrize(
+    ("name", "books", "millions"),
+    [
+        ("musicgen-small", 4, 420),
+        ("musicgen-stereo-small", 8, 437),
+        ("musicgen-medium", 4, 1839),
+        ("musicgen-large", 4, 3255),
+    ],
+)
+def test_published_sizes(name: str, books: int, millions: int) -> None:
+    config = planner.published(f"facebook/{name}")
+    assert config["transformer_lm"]["n_q"] == books
+    lm = memory.musicgen.build(config, None, "meta")
+    assert sum(p.numel() for p in lm.parameters()) / 1e6 == pytest.approx(millions, rel=0.005)
+    assert memory.text_parameters(config, None) == pytest.approx(109.6e6, rel=0.001), "t5-base's encoder"
+
+
+def test_the_batch_that_fits_is_the_largest() -> None:
+    config = replace(CONFIG, segment_s=10.0, shortest_s=1.0)
+    device = replace(CARD, bytes=GIB)
+    batch = planner.fitting_batch(device, small(), None, config, 0)
+    held, over = (memory.predict(small(), None, replace(config, batch_size=n), True, 0) for n in (batch, batch + 2))
+    assert batch > 4 and device.holds(held) and not device.holds(over)
+    assert planner.fitting_batch(replace(CARD, bytes=GIB // 10), small(), None, config, 0) == 0
+
+
+def test_what_a_gpu_of_its_own_memory_need_not_hold() -> None:
+    needed = memory.predict(small(), None, CONFIG, True, 5 * GIB)
+    tight = replace(CARD, bytes=int(needed.on_device / 0.9))
+    assert tight.holds(needed) and not replace(tight, own_memory=False).holds(needed)
+
+
+def test_operations_follow_the_work() -> None:
+    plain = planner.operations(small(), CONFIG)
+    assert planner.operations(small(), replace(CONFIG, accumulate=3)) == pytest.approx(3 * plain)
+    assert planner.operations(small(), replace(CONFIG, freeze=4)) < 0.6 * plain
+    assert 1.1 * plain < planner.operations(small(), replace(CONFIG, checkpointing=True)) < 4 / 3 * plain
+    published = planner.published("facebook/musicgen-small")
+    weights = 24 * 14 * 1024**2 + 4 * 2048 * 1024  # all but the text's keys and values
+    assert planner.operations(published, CONFIG) == pytest.approx(6 * weights * 4 * 50, rel=0.02)
+
+
+def test_a_stage_that_does_not_fit_is_told_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "this_device", lambda precision: replace(CARD, bytes=GIB))
+    monkeypatch.setattr(planner, "program_bytes", lambda: 0)
+    assert plan.warning(small(), None, CONFIG) == ""
+    long = replace(CONFIG, batch_size=64, segment_s=20.0)
+    said = plan.warning(small(), None, long)
+    batch = int(said.rsplit("train.batch_size ", 1)[1].split()[0])
+    assert said.startswith("training needs ") and "card has 1.0 GiB free" in said and 0 < batch < 64
+    assert plan.warning(small(), None, replace(long, batch_size=batch)) == ""
+    monkeypatch.setattr(planner, "this_device", lambda precision: replace(CARD, bytes=GIB // 10))
+    assert plan.warning(small(), None, CONFIG).endswith("train.method lora or a smaller base")
+
+
+def test_the_table_names_every_stage_device_and_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "this_device", lambda precision: CARD)
+    lines = list(plan.table(small(), None, CONFIG, {"one": 10, "two": 30}))
+    text = "\n".join(lines)
+    for word in ("optimizer", "activations", "peak", "DGX Spark", "24 GB card", "80 GB card", "one ", "two "):
+        assert word in text
+    step_s = planner.operations(small(), CONFIG) / 1e12
+    assert any(line.startswith("two") and line.endswith(plan.duration(30 * step_s)) for line in lines)
+    assert plan.duration(3660) == "1 h 01 min"
+
+
+def test_the_base_is_found_without_the_network(tmp_path: Path) -> None:
+    config, t5 = planner.model_of("starter", ROOT / "starter/kit/musicgen")
+    assert config["transformer_lm"]["n_q"] == 4 and t5 is not None and t5.is_dir()
+    (tmp_path / "config.json").write_text(json.dumps(small()))
+    assert planner.model_of(str(tmp_path), ROOT)[0] == small()
+    with pytest.raises(UserError, match="`base.model` must be a folder or one of starter, facebook/musicgen-small"):
+        planner.model_of("nothing", ROOT)
