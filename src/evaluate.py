@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 from lowend import params
 from lowend.audio import analysis
@@ -17,7 +18,13 @@ from lowend.errors import UserError, script
 from lowend.metrics import evaluation
 from lowend.tracks import write_csv, write_json
 
-CLIP_COLUMNS = ("bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent")
+CLIP_COLUMNS = (
+    "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent",
+    "tempo_error_bpm", "wobble_hz", "wobble_error", "wobble_right",
+    "sub_share", "bass_share", "kick_sub_correlation", "mono_loss_db", "low_mono_loss_db", "stereo_width",
+    "attack_db", "lufs", "clipped_share",
+    "fad", "kld", "clap", "nearest_track", "train_overlap", "train_distance", "is_copy", "is_repeated", "is_broken",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -36,18 +43,19 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
+    parser.add_argument("--separator", type=Path, default=Path("starter/kit/separator"), help="the starter's separator")
     args = parser.parse_args()
     loaded = params.load("evaluate", f"evaluations.{args.key}")
     config = params.build(evaluation.EvaluateConfig, loaded["evaluate"], "evaluate")
     analysis.backend(config.analysis)
     folders = evaluation.Folders(args.model, args.base, args.codec, args.tokens, args.splits, args.kit)
     try:
-        metrics, judged = evaluation.compare(args.key, args.samples, args.against, folders, config)
+        metrics, judged = evaluation.compare(args.key, args.samples, args.against, folders, args.separator, config)
     except ValueError as error:
         raise UserError(str(error)) from None
     metrics |= evaluation.likelihood(folders, config, args.key)
     write_json(args.metrics, metrics)
-    write_csv(args.clips, judged, CLIP_COLUMNS)
+    write_csv(args.clips, [SimpleNamespace(**one.row()) for one in judged], CLIP_COLUMNS)
 
 
 if __name__ == "__main__":

@@ -84,10 +84,48 @@ def test_silence_is_not_analysed_and_counts_as_wrong(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(analysis, "backend", never)
     found = adherence.judge(asked(), np.full((1, RATE), level, np.float32), RATE, "ear")
-    assert found == adherence.Adherence(None, "", None, False, None, False, 0.0, True)
-    right = adherence.Adherence(140.0, "F minor", 0.0, True, 0, True, 0.5, False)
+    assert found == adherence.Adherence(None, "", None, False, None, False, 0.0, True, None, None, None, None)
+    right = adherence.Adherence(140.0, "F minor", 0.0, True, 0, True, 0.5, False, 0.0, None, None, None)
     summary = adherence.summarise([found, right], 20, "x")
     assert (summary["silent_clips"], summary["tempo_right"], summary["key_right"]) == (1, 0.5, 0.5)
+    assert (summary["tempo_error"], summary["tempo_error_clips"]) == (0, 1), "silence has no error to average"
+
+
+def test_errors_are_in_beats_a_minute_and_in_steps_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    off = judged(monkeypatch, 150.0, "C minor", asked())
+    halved = judged(monkeypatch, 70.0, "D minor", asked())
+    deaf = judged(monkeypatch, None, "noise", asked())
+    assert off.tempo_error_bpm == pytest.approx(10) and halved.tempo_error_bpm == 0
+    found = adherence.summarise([off, halved, deaf], 50, "x")
+    assert found["tempo_error_bpm"] == pytest.approx(5) and found["tempo_error_bpm_clips"] == 2
+    assert found["key_distance"] == 2 and found["key_distance_clips"] == 2
+    assert found["tempo_right"] == pytest.approx(1 / 3, abs=1e-4), "a clip without a beat is wrong"
+
+
+def wobbling(hz: float) -> np.ndarray:
+    """A low note under harmonics whose level swings."""
+    t = np.arange(6 * RATE) / RATE
+    tone = sum(np.sin(2 * np.pi * 50 * n * t) / n for n in range(6, 40))
+    return (0.4 * np.sin(2 * np.pi * 50 * t) + 0.2 * 10 ** (np.sin(2 * np.pi * hz * t) - 1) * tone)[None].astype("f4")
+
+
+@pytest.mark.parametrize(("wanted", "right"), [(4.67, True), (5.2, True), (5.8, False), (9.33, False)])
+def test_a_wobble_is_right_within_fifteen_percent(monkeypatch: pytest.MonkeyPatch, wanted: float, right: bool) -> None:
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
+    wav = wobbling(4.67)
+    found = adherence.judge(asked(), wav, RATE, "ear", wanted, (wav, RATE))
+    assert found.wobble_hz == pytest.approx(4.67, rel=0.1) and found.wobble_right is right
+    assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1), abs=0.1)
+
+
+def test_a_bass_that_does_not_wobble_is_wrong_only_if_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
+    steady = adherence.judge(asked(), SOUND, RATE, "ear", 4.67, (SOUND, RATE))
+    assert (steady.wobble_hz, steady.wobble_error, steady.wobble_right) == (None, None, False)
+    free = adherence.judge(asked(), SOUND, RATE, "ear", None, (SOUND, RATE))
+    assert free.wobble_right is None
+    assert adherence.summarise([steady, free], 20, "x")["wobble_right"] == 0
+    assert "wobble_right" not in adherence.summarise([free], 20, "x")
 
 
 def test_an_unknown_backend_is_one_sentence() -> None:

@@ -46,7 +46,7 @@ def test_noise_takes_music_away_step_by_step(embedder: Embedder, songs: list[Wav
     found = [mmd.score(mmd.kernels(held, one), 50, "x").value for one in sets]
     assert found == sorted(found) and found[2] - found[0] > 0.1
     # FAD of so few windows is no figure for a report in 200 dimensions, but its order holds.
-    measure = fad._distance_to(np.concatenate(real))
+    measure = fad.distance_to(np.concatenate(real))
     distances = [measure(one) for one in sets]
     assert distances == sorted(distances) and distances[2] > 2 * distances[0]
 

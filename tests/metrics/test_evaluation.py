@@ -1,8 +1,9 @@
-"""What an evaluation reports of two sets of clips, and what it refuses."""
+"""What an evaluation reports of two sets of clips, what it refuses, and what it goes on without."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import kit
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 
 from lowend import clips, params
 from lowend.audio import analysis
-from lowend.audio.io import Wave
+from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
-from lowend.metrics import evaluation
+from lowend.metrics import evaluation, listening, memorisation, reference, sound
 from lowend.metrics.embedders import Embedder, Embeddings
+from lowend.metrics.listening import Judged
+from lowend.metrics.reference import Ears, Folders, Real, Trained
+from lowend.models import codec as codecs
+from lowend.models import tagger
 
 RATE = 16_000
 CLIPS = 9
@@ -34,12 +39,39 @@ class Ear:
         return {"loudness": float(embedded.mean())}
 
 
+def real(folders: Folders, ears: Ears, name: str) -> Real:
+    found = sounds(0.1, 12)
+    return Real(
+        tracks=[ears.embedder.embed(*one) for one in found],
+        sub_genres=["dubstep"] * 12,
+        probabilities=[tagger.probabilities(ears.starter, *one) for one in found],
+        low_shares=[0.5] * 12,
+        sounds=[sound.measure(*one) for one in found],
+        tags=[],
+    )
+
+
+def encode(codec: object, wav: Wave) -> np.ndarray:
+    """A codec's first codebook, made of where the samples lie."""
+    return (np.abs(wav[0, : 320 * 50]).reshape(-1, 160).sum(1) * 1e4).astype(np.int64)[None] % 1000
+
+
+def trained(folders: Folders, ears: Ears, name: str, clip_s: float) -> Trained:
+    codes = np.random.default_rng(3).integers(0, 1000, 400)
+    windows = [ears.embedder.embed(*one) for one in sounds(0.1, 1)]
+    prints = memorisation.Fingerprints([("one", codes)])
+    return Trained(prints, windows, [memorisation.Nearest("one", 0.02 * n, 1.0 + n) for n in range(10)])
+
+
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     heard = Ear()
     monkeypatch.setattr(evaluation, "EMBEDDERS", {"ear": lambda _: Embedder(heard.embed, 30, heard.tags)})
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(140.0, "F minor", 1.0))
-    monkeypatch.setattr(evaluation, "real_clips", lambda *_: sounds(0.1, 12))
+    monkeypatch.setattr(reference, "real", real)
+    monkeypatch.setattr(reference, "trained", trained)
+    monkeypatch.setattr(codecs, "load", lambda *_: SimpleNamespace(sample_rate=RATE, channels=1))
+    monkeypatch.setattr(codecs, "encode", encode)
     monkeypatch.setenv("LOWEND_WORKERS", "1")
     return heard
 
@@ -55,31 +87,101 @@ def folder(path: Path, level: float, count: int = CLIPS) -> Path:
     return path
 
 
-def compared(mine: Path, theirs: Path) -> dict[str, float]:
+def compared(mine: Path, theirs: Path, kld: str = "", clap: str = "") -> tuple[dict[str, float], list[Judged]]:
     nowhere = Path("nowhere")
-    folders = evaluation.Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
-    config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear")
-    return evaluation.compare("x", mine, theirs, folders, config)[0]
+    folders = Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
+    config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear", kld=kld, clap=clap)
+    return evaluation.compare("x", mine, theirs, folders, nowhere, config)
 
 
 def test_the_closer_set_is_closer_by_every_distance_and_is_heard_once(ear: Ear, tmp_path: Path) -> None:
-    found = compared(folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2))
-    assert ear.heard == 12 + 2 * CLIPS
+    found, _ = compared(folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2))
+    assert ear.heard == 12 + 1 + 2 * CLIPS
     for name in ("fad", "mmd"):
         assert found[name] < found[f"against_{name}"]
         assert found[f"{name}_change"] == pytest.approx(found[name] - found[f"against_{name}"], abs=2e-4)
         assert found[f"{name}_change_low"] <= found[f"{name}_change"] <= found[f"{name}_change_high"] < 0
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
     assert found["real_windows"] == 60 and found["embedding_width"] == 3 and found["clips"] == CLIPS
+    assert found["real_low_share"] == 0.5
     assert found["loudness_low"] < found["loudness"] < found["against_loudness"]
     assert found["real_loudness"] == pytest.approx(2, abs=0.5) and "real_loudness_low" not in found
-    assert 0 < found["real_genre_probability"] < 1
+    assert 0 < found["real_genre_probability"] < 1 and "sub_genre_right" in found and "real_sub_genre_right" in found
+    assert found["lufs"] < found["against_lufs"] and found["real_lufs"] == pytest.approx(found["lufs"], abs=2)
+
+
+def test_the_table_of_clips_has_a_cell_for_every_column(ear: Ear, tmp_path: Path) -> None:
+    import evaluate
+
+    _, judged = compared(folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2))
+    assert len(judged) == CLIPS and set(judged[0].row()) == set(evaluate.CLIP_COLUMNS)
+    assert judged[0].row()["tempo_right"] is True and judged[0].row()["nearest_track"] == "one"
+
+
+def test_broken_and_silent_clips_are_counted_and_stay_in_their_pairs(ear: Ear, tmp_path: Path) -> None:
+    mine, theirs = folder(tmp_path / "mine", 0.11), folder(tmp_path / "theirs", 0.2)
+    (mine / "003.flac").write_bytes(b"no audio")
+    (mine / "004.flac").write_bytes(flac_bytes(np.zeros((1, 2 * RATE), np.float32), RATE))
+    found, judged = compared(mine, theirs)
+    assert (found["broken_clips"], found["silent_clips"], found["clips"]) == (1, 2, CLIPS)
+    assert judged[4].nearest == memorisation.Nearest("", None, None) and not judged[4].is_broken
+    assert (found["against_broken_clips"], found["against_silent_clips"]) == (0, 0)
+    assert found["tempo_right"] == pytest.approx(7 / 9, abs=1e-4)
+    assert judged[3].is_broken and judged[3].nearest.overlap is None and not judged[3].is_copy
+    assert judged[3].sound == sound.SILENCE and not judged[2].is_broken
+
+
+def test_a_clip_that_is_there_twice_is_flagged(ear: Ear, tmp_path: Path) -> None:
+    mine = folder(tmp_path / "mine", 0.11)
+    (mine / "003.flac").write_bytes((mine / "005.flac").read_bytes())
+    found, judged = compared(mine, folder(tmp_path / "theirs", 0.2))
+    assert [n for n, one in enumerate(judged) if one.is_repeated] == [3, 5] and found["repeated_clips"] == 2
+    assert found["against_repeated_clips"] == 0
+
+
+def test_what_cannot_be_had_is_marked_and_the_rest_goes_on(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    near, far = folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2)
+    plain, _ = compared(near, far)
+    assert plain["fad_infinity_absent"] == 1 and not {"kld_absent", "clap_absent", "memorisation_absent"} & set(plain)
+    without = Trained(trained(None, listener_ears(ear), "", 0).prints, [np.zeros((1, 3))], [])
+    monkeypatch.setattr(reference, "trained", lambda *_: without)
+    found, judged = compared(near, far, kld="hear21passt", clap="some/model")
+    assert (found["kld_absent"], found["clap_absent"], found["memorisation_absent"]) == (1, 1, 1)
+    assert found["fad"] == plain["fad"] and "copied_clips" not in found
+    assert judged[0].is_copy is None and judged[0].kld is None
+    for reason in ("hear21passt", "its commit (name@commit)", "pieces of held-out tracks", "windows of at"):
+        assert reason in caplog.text
+
+
+def listener_ears(ear: Ear) -> Ears:
+    return Ears(Embedder(ear.embed, 30, ear.tags), None, None)
+
+
+def test_kld_and_clap_are_measured_where_they_are_there(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2)
+    tags = lambda wav, rate: np.array([float(wav.std()), 0.5])  # noqa: E731
+    monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda: tags})
+    monkeypatch.setattr(evaluation.clap, "load", lambda name: lambda wav, rate, text: float(len(text)))
+    heard = real(None, Ears(Embedder(ear.embed, 30, ear.tags), tagger.load(kit.KIT / "tagger"), None), "")
+    with_tags = Real(
+        heard.tracks, heard.sub_genres, heard.probabilities, heard.low_shares, heard.sounds, [np.array([0.1, 0.5])]
+    )
+    monkeypatch.setattr(reference, "real", lambda *_: with_tags)
+    found, judged = compared(near, far, kld="ear", clap="folder")
+    assert 0 < found["kld"] < found["against_kld"] and found["clap"] == len("dubstep at 140 BPM")
+    assert found["kld_change"] == pytest.approx(found["kld"] - found["against_kld"], abs=2e-4)
+    assert found["kld_change_low"] <= found["kld_change"] <= found["kld_change_high"] < 0 == found["clap_change"]
+    assert np.mean([one.kld for one in judged]) == pytest.approx(found["kld"], abs=1e-4)
 
 
 def test_too_few_windows_are_refused_before_anything_is_judged(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "of_clips", lambda *_: pytest.fail("judged"))
+    monkeypatch.setattr(listening, "judge", lambda *_: pytest.fail("judged"))
     few, enough = folder(tmp_path / "few", 0.1, 5), folder(tmp_path / "enough", 0.1)
     for sets in ((few, enough), (enough, few)):
         with pytest.raises(
@@ -95,10 +197,11 @@ def test_too_few_windows_are_refused_before_anything_is_judged(
     [
         ({"embedder": "vggish"}, "evaluate.embedder must be one of starter, musicnn, got 'vggish'"),
         ({"bootstrap": 99}, "evaluate.bootstrap must be 100 or more, got 99"),
+        ({"kld": "vggish"}, "evaluate.kld must be \"\" or one of musicnn, hear21passt, got 'vggish'"),
     ],
 )
 def test_settings_are_checked(change: dict[str, object], message: str) -> None:
-    section = {"bootstrap": 100, "analysis": "librosa", "embedder": "musicnn"}
+    section = {"bootstrap": 100, "analysis": "librosa", "embedder": "musicnn", "kld": "", "clap": ""}
     assert params.build(evaluation.EvaluateConfig, section, "evaluate").embedder == "musicnn"
     with pytest.raises(UserError, match=message):
         params.build(evaluation.EvaluateConfig, section | change, "evaluate")

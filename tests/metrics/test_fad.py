@@ -8,7 +8,7 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowend.metrics import fad
+from lowend.metrics import fad, moments
 
 
 def closed_form(a: np.ndarray, b: np.ndarray) -> float:
@@ -99,3 +99,20 @@ def test_resamples_measure_what_the_package_does(seed: int, size: int) -> None:
     real, made = (draw.standard_normal((90, size)) @ draw.standard_normal((size, size)) + draw.random() for _ in "ab")
     found = fad.score(real, np.split(made, 9), 5, "x")
     assert found.value == pytest.approx(fad.distance(real, made), rel=1e-6, abs=1e-6)
+
+
+def test_the_clip_that_is_farthest_alone_is_the_one_that_was_damaged() -> None:
+    real = np.random.default_rng(0).standard_normal((300, 3))
+    made = clips(0.0)
+    made[6] = made[6] + 3
+    made[2] = made[2][:1] - 1.5
+    found = fad.per_clip(real, made)
+    assert set(np.argsort(found)[-2:]) == {2, 6}
+    single = ((made[2][0] - real.mean(0)) ** 2).sum() + np.cov(real, rowvar=False).trace()
+    assert found[2] == pytest.approx(single), "one window is a point, and a number all the same"
+
+
+def test_distances_from_moments_of_a_stream_are_those_of_all_windows() -> None:
+    real, made = np.random.default_rng(0).standard_normal((90, 3)), clips(0.7)
+    streamed = fad.Background(moments.of(real)).distance(moments.collect(iter(made)))
+    assert streamed == pytest.approx(fad.distance(real, np.concatenate(made)), abs=1e-6)

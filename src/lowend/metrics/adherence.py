@@ -1,4 +1,4 @@
-"""Does a clip have the tempo and the key that its prompt asked for, and how much low end?"""
+"""Does a clip have the tempo, the key and the wobble that its prompt asked for, and how much low end?"""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import welch
 
-from lowend.audio import analysis
+from lowend.audio import analysis, bands, wobble
+from lowend.audio.beats import Grid
 from lowend.audio.io import Wave
 from lowend.clips import Clip
+from lowend.metrics import sound
 from lowend.metrics.bootstrap import mean
 
 TEMPO_TOLERANCE = 0.04  # as in the Accuracy-2 of tempo estimation (Gouyon et al., 2006)
+WOBBLE_TOLERANCE = 0.15  # slow wobbles are measured to a quarter, others to a tenth
+
+_NO_GRID = Grid(None, np.zeros(0), np.zeros(0), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Adherence:
     """One clip: what was heard, and whether it is what the prompt asked for.
 
-    `tempo_error` is relative, up to octaves; `key_distance` counts steps on the circle of fifths, a
-    key and its relative being equal; both are None where nothing was asked for or nothing was heard.
-    `tempo_right` and `key_right` are None only where the prompt asks for none.
+    `tempo_error` is relative, up to octaves; `tempo_error_bpm` is the same in BPM of the tempo asked for;
+    `key_distance` counts steps on the circle of fifths, a key and its relative being equal; `wobble_error`
+    is relative to the rate asked for. These are None where nothing was asked for or nothing was heard.
+    `tempo_right`, `key_right` and `wobble_right` are None only where the prompt asks for none.
     """
 
     bpm: float | None
@@ -33,21 +38,37 @@ class Adherence:
     key_right: bool | None
     low_share: float
     is_silent: bool
+    tempo_error_bpm: float | None
+    wobble_hz: float | None
+    wobble_error: float | None
+    wobble_right: bool | None
 
 
 def low_share(wav: Wave, rate: int) -> float:
     """Share of the power of [C, S] that lies in 20-200 Hz, of all from 20 Hz on; 0 for silence."""
-    frequency, power = welch(wav.mean(0), rate, nperseg=min(wav.shape[1], rate // 2))
-    audible = power[frequency >= 20].sum()
-    return float(power[(frequency >= 20) & (frequency < 200)].sum() / audible) if audible > 1e-12 else 0.0
+    return sound.shares(wav, rate, (20, 200))[0]
 
 
-def judge(clip: Clip, wav: Wave, rate: int, backend: str) -> Adherence:
-    """Analyse one clip against its prompt."""
+def wobble_rate(bass: Wave, rate: int) -> float | None:
+    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell."""
+    return wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
+
+
+def judge(
+    clip: Clip,
+    wav: Wave,
+    rate: int,
+    backend: str,
+    wobble_asked: float | None = None,
+    bass: tuple[Wave, int] | None = None,
+) -> Adherence:
+    """Analyse one clip against its prompt; a wobble in Hz that is asked for is heard in the bass stem (and its Hz)."""
     asked = analysis.key_name(clip.key)
-    is_silent = float(np.abs(wav).max()) < 1e-3
+    is_silent = sound.is_silent(wav)
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
+    swings = wobble_rate(*bass) if wobble_asked and bass and not is_silent else None
+    off = abs(swings / wobble_asked - 1) if swings and wobble_asked else None
     return Adherence(
         found.bpm,
         found.key,
@@ -57,14 +78,19 @@ def judge(clip: Clip, wav: Wave, rate: int, backend: str) -> Adherence:
         found.key == asked if asked else None,
         0.0 if is_silent else low_share(wav, rate),
         is_silent,
+        error * clip.bpm if error is not None and clip.bpm else None,
+        swings,
+        off,
+        (off is not None and off <= WOBBLE_TOLERANCE) if wobble_asked else None,
     )
 
 
 def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str, float]:
-    """Shares with intervals: tempo right (within 4 %, octaves allowed), key right, key within a fifth.
+    """Shares with intervals: tempo right (within 4 %, octaves allowed), key right, key within a fifth, wobble right.
 
-    Over the clips whose prompt asks for a tempo or a key; where none does, the share is left out. A
-    clip without a beat or a key counts as wrong; silent clips are counted.
+    Over the clips whose prompt asks for a tempo, a key or a wobble; where none does, the share is left out.
+    A clip without a beat, a key or a wobble counts as wrong. Mean errors are over the clips in which there
+    is something to compare, which `<error>_clips` counts; silent clips are counted.
     """
     keyed = [c for c in clips if c.key_right is not None]
     shares = {
@@ -72,9 +98,15 @@ def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str
         "key_right": [float(bool(c.key_right)) for c in keyed],
         "key_within_a_fifth": [float(c.key_distance is not None and c.key_distance <= 1) for c in keyed],
         "low_share": [c.low_share for c in clips],
+        "wobble_right": [float(c.wobble_right) for c in clips if c.wobble_right is not None],
     }
     found = {"silent_clips": float(sum(c.is_silent for c in clips))}
     for metric, values in shares.items():
         if values:
             found |= mean(values, resamples, f"{name}/{metric}").as_metrics(metric)
+    for error in ("tempo_error", "tempo_error_bpm", "key_distance", "wobble_error"):
+        heard = [float(value) for c in clips if (value := getattr(c, error)) is not None]
+        if heard:
+            found |= mean(heard, resamples, f"{name}/{error}").as_metrics(error)
+            found[f"{error}_clips"] = float(len(heard))
     return found

@@ -4,59 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from lowend import captions, clips
+from lowend import captions
 from lowend.audio.io import Wave
-from lowend.clips import Clip
-from lowend.metrics import adherence, cross_entropy, fad, genre, mmd
-from lowend.metrics.embedders import EMBEDDERS, Embedder, Embeddings
+from lowend.metrics import clap, cross_entropy, fad, genre, intake, listening, memorisation, mmd, reference, sound
+from lowend.metrics.absent import attempt, mark
+from lowend.metrics.bootstrap import mean
+from lowend.metrics.embedders import EMBEDDERS
+from lowend.metrics.intake import Item
+from lowend.metrics.kld import TAGGERS
+from lowend.metrics.listening import Judged, Listener
+from lowend.metrics.reference import Ears, Folders, Real
 from lowend.models import codec as codecs
 from lowend.models import musicgen, tagger
 from lowend.training import data
-from lowend.workers import parallel_map
 
 WINDOW_S = 4.0
 """Seconds in a window of held-out cross-entropy: fixed, so that figures of all runs compare."""
-
-
-REAL_S = 20.0
-"""Seconds from the middle of each held-out track that clips are held against."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """What an evaluation reads besides the clips."""
-
-    model: Path
-    base: Path
-    codec: Path
-    tokens: Path
-    splits: Path
-    kit: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """What hears the clips, made ready once, and the real music that they are held against."""
-
-    embedder: Embedder
-    starter: tagger.Tagger
-    real: Embeddings  # [N, D], all windows
-    real_kernels: mmd.Real
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One set of clips, and what its embeddings give."""
-
-    items: Sequence[tuple[Clip, Wave, int]]
-    embedded: list[Embeddings]  # of each clip, [n, D]
-    kernels: mmd.Kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +33,23 @@ class EvaluateConfig:
     bootstrap: int
     analysis: str
     embedder: str
+    kld: str
+    clap: str
 
     def __post_init__(self) -> None:
         if self.embedder not in EMBEDDERS:
             raise ValueError(f"evaluate.embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
+        if self.kld and self.kld not in TAGGERS:
+            raise ValueError(f'evaluate.kld must be "" or one of {", ".join(TAGGERS)}, got {self.kld!r}')
         if self.bootstrap < 100:
             raise ValueError(f"evaluate.bootstrap must be 100 or more, got {self.bootstrap}")
 
 
 def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str, float]:
-    """Cross-entropy of model and base on the test split's mixes, and their paired difference."""
+    """Cross-entropy of model and base on the test split's mixes, and their paired difference; the model's perplexity.
+
+    Cross-entropies are in nats, and a perplexity is e to the power of one.
+    """
     frames = round(WINDOW_S * musicgen.FRAME_RATE)
     rows = data.load(folders.tokens, folders.splits / "test.csv", "mix", captions.load_template(), frames)
     windows = data.windows(rows, frames)
@@ -83,98 +57,102 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     for kind, folder in (("base", folders.base), ("model", folders.model)):
         found[kind] = cross_entropy.by_track(musicgen.load(folder, codecs.device()), windows, 8)
     change = cross_entropy.difference(found["model"], found["base"], config.bootstrap, name)
+    nats = cross_entropy.estimates(found["model"], config.bootstrap, name)
     return {
         "ce_base": round(cross_entropy.total(found["base"]), 4),
-        **cross_entropy.estimates(found["model"], config.bootstrap, name),
+        **nats,
         **change.as_metrics("ce_change"),
+        **{k.replace("ce", "perplexity"): round(float(np.exp(v)), 2) for k, v in nats.items() if k != "ce_tracks"},
     }
 
 
-def real_clips(codec: Path, tokens: Path, splits: Path, seconds: float) -> list[tuple[Wave, int]]:
-    """What the codec makes of the middle of each held-out track's mix: (wav [C, S], Hz).
-
-    A language model cannot sound better than its codec decodes, so clips are held against real music
-    that went through the same codec: what the codec loses is then not counted against the model.
-    """
-    template, decoder = captions.load_template(), codecs.load(codec, codecs.device())
-    frames = round(seconds * musicgen.FRAME_RATE)
-    rows = [
-        row
-        for side in ("valid", "test")
-        for row in data.load(tokens, splits / f"{side}.csv", "mix", template, min_frames=1)
-    ]
-    found = []
-    for row in rows:
-        start = max(0, (row.codes.shape[1] - frames) // 2)
-        codes = torch.from_numpy(row.codes[None, :, start : start + frames])
-        found.append((codecs.decode(decoder, codes)[0], int(decoder.sample_rate)))
-    return found
-
-
-def _judge(item: tuple[Clip, Wave, int], backend: str) -> adherence.Adherence:
-    return adherence.judge(*item, backend=backend)
-
-
-def hear(listener: Listener, items: Sequence[tuple[Clip, Wave, int]]) -> Heard:
-    """Embed a set of clips, each once.
+def listener(folders: Folders, config: EvaluateConfig, clip_s: float) -> tuple[Listener, dict[str, float]]:
+    """What hears clips of `clip_s` seconds, and marks of what was asked for and cannot be had.
 
     Raises:
-        ValueError: there are too few windows for FAD or too few clips for MMD.
+        ValueError: there are too few tracks for MMD.
     """
-    embedded = [listener.embedder.embed(wav, rate) for _, wav, rate in items]
-    fad.check(listener.real, np.concatenate(embedded), listener.embedder.least_windows)
-    return Heard(items, embedded, mmd.kernels(listener.real_kernels, embedded))
-
-
-def of_clips(
-    heard: Heard, listener: Listener, asked: Sequence[str], config: EvaluateConfig, name: str
-) -> tuple[dict[str, float], list[adherence.Adherence]]:
-    """FAD, MMD, adherence and probability of the sub-genres `asked` of one set of clips, and each clip's adherence."""
-    judged = list(parallel_map(partial(_judge, backend=config.analysis), heard.items, "judging clips"))
-    metrics = {
-        "clips": float(len(heard.items)),
-        **fad.score(listener.real, heard.embedded, config.bootstrap, name).as_metrics("fad"),
-        **mmd.score(heard.kernels, config.bootstrap, name).as_metrics("mmd"),
-        **genre.tags(listener.embedder, heard.embedded, config.bootstrap, name),
-        **adherence.summarise(judged, config.bootstrap, name),
-    }
-    if asked:
-        sounds = [(wav, rate) for _, wav, rate in heard.items]
-        metrics |= genre.summarise(listener.starter, sounds, asked, config.bootstrap, name)
-    return metrics, judged
+    tags = attempt("kld", TAGGERS[config.kld]) if config.kld else None
+    score = attempt("clap", lambda: clap.load(config.clap)) if config.clap else None
+    ears = Ears(EMBEDDERS[config.embedder](folders.kit), tagger.load(folders.kit), tags)
+    name = f"{config.embedder}/{config.kld}"
+    real = reference.real(folders, ears, name)
+    trained = reference.trained(folders, ears, name, clip_s)
+    limits = attempt("memorisation", lambda: memorisation.calibrate(trained.pieces))
+    gaps = [
+        name for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)) if wanted and not had
+    ]
+    background = np.concatenate(real.tracks)
+    codec = codecs.load(folders.codec, codecs.device())
+    made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score)
+    return made, {key: value for gap in gaps for key, value in mark(gap).items()}
 
 
 def compare(
-    key: str, samples: Path, against: Path, folders: Folders, config: EvaluateConfig
-) -> tuple[dict[str, float], list[adherence.Adherence]]:
+    key: str, samples: Path, against: Path, folders: Folders, separator: Path, config: EvaluateConfig
+) -> tuple[dict[str, float], list[Judged]]:
     """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
-    `fad_change` and `mmd_change` resample prompts, taking both sets' clips of a prompt together.
+    `*_change` resample prompts, taking both sets' clips of a prompt together. `separator` is the folder of
+    the kit's.
 
     Raises:
         ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
     """
-    model, embedder = tagger.load(folders.kit), EMBEDDERS[config.embedder](folders.kit)
-    sounds = real_clips(folders.codec, folders.tokens, folders.splits, REAL_S)
-    tracks = [embedder.embed(wav, rate) for wav, rate in sounds]
-    listener = Listener(embedder, model, np.concatenate(tracks), mmd.real(tracks))
-    mine, theirs = (hear(listener, clips.read(folder)) for folder in (samples, against))
-    asked = sorted({clip.sub_genre for clip, _, _ in mine.items} & set(model.classes))
-    metrics, judged = of_clips(mine, listener, asked, config, key)
-    other, _ = of_clips(theirs, listener, asked, config, key)
-    beside = {
-        "real_windows": float(len(listener.real)),
-        "real_low_share": round(float(np.mean([adherence.low_share(*sound) for sound in sounds])), 4),
-        "embedding_width": float(listener.real.shape[1]),
-    }
-    real = genre.tags(embedder, tracks, config.bootstrap, f"{key}/real")
-    if asked:
-        real |= genre.summarise(model, sounds, asked, config.bootstrap, f"{key}/real")
+    sets = [intake.read(folder) for folder in (samples, against)]
+    ready, marks = listener(folders, config, max(item.wav.shape[1] / item.rate for item in sets[0]))
+    mine, theirs = (listening.hear(ready, items) for items in sets)
+    asked = sorted({item.clip.sub_genre for item in mine.items} & set(ready.ears.starter.classes))
+    (metrics, judged), (other, beside) = (
+        listening.judge(heard, ready, basses(heard.items, separator), asked, config.analysis, config.bootstrap, key)
+        for heard in (mine, theirs)
+    )
+    background, resamples = ready.background, config.bootstrap
     return {
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
-        **fad.change(listener.real, mine.embedded, theirs.embedded, config.bootstrap, key).as_metrics("fad_change"),
-        **mmd.change(mine.kernels, theirs.kernels, config.bootstrap, key).as_metrics("mmd_change"),
-        **beside,
-        **{f"real_{name}": value for name, value in real.items() if not name.endswith(("_low", "_high"))},
+        **fad.change(background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
+        **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
+        **changes(judged, beside, resamples, key),
+        **of_real(ready, asked, resamples, f"{key}/real"),
+        **marks,
     }, judged
+
+
+def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, name: str) -> dict[str, float]:
+    """Mean paired differences after - before of clips' own figures; below zero `kld` is better, and `clap` worse."""
+    found: dict[str, float] = {}
+    for figure in ("kld", "clap"):
+        pairs = [(getattr(a, figure), getattr(b, figure)) for a, b in zip(after, before, strict=True)]
+        apart = [a - b for a, b in pairs if a is not None and b is not None]
+        if apart:
+            found |= mean(apart, resamples, f"{figure}_change/{name}").as_metrics(f"{figure}_change")
+    return found
+
+
+def basses(items: Sequence[Item], separator: Path) -> Sequence[tuple[Wave, int] | None]:
+    """The bass stem of every clip whose prompt asks for a wobble; Demucs is imported only for these."""
+    if not any(item.wobble_hz for item in items):
+        return [None] * len(items)
+    from lowend.metrics import stems
+
+    return stems.basses(items, separator)
+
+
+def of_real(ready: Listener, asked: Sequence[str], resamples: int, name: str) -> dict[str, float]:
+    """What the held-out tracks themselves give, under `real_*`, and how much there is of them."""
+    real: Real = ready.real
+    found = {
+        **genre.tags(ready.ears.embedder, real.tracks, resamples, name),
+        **sound.summarise(real.sounds, resamples, name),
+    }
+    if asked:
+        found |= genre.summarise(real.probabilities, asked, resamples, name)
+        found |= genre.accuracy(real.probabilities, real.sub_genres, resamples, name)
+    return {
+        "real_windows": float(len(ready.background)),
+        "real_tracks": float(len(real.tracks)),
+        "real_low_share": round(float(np.mean(real.low_shares)), 4),
+        "embedding_width": float(ready.background.shape[1]),
+        **{f"real_{key}": value for key, value in found.items() if not key.endswith(("_low", "_high"))},
+    }

@@ -16,8 +16,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from frechet_audio_distance import FrechetAudioDistance
 
+from lowend.metrics import moments
 from lowend.metrics.bootstrap import Estimate, interval
 from lowend.metrics.embedders import Embeddings
+from lowend.metrics.moments import Moments
 
 
 class _Distance(FrechetAudioDistance):  # type: ignore[misc]
@@ -59,21 +61,31 @@ def distance(background: Embeddings, clips: Embeddings) -> float:
     )
 
 
-def _distance_to(background: Embeddings) -> Callable[[Sequence[Embeddings]], float]:
-    """`distance` to one background: tr (S1 S2)^1/2 is the sum of the roots of S1^1/2 S2 S1^1/2's eigenvalues."""
-    mean, covariance = background.mean(0), np.cov(background, rowvar=False)
-    values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+class Background:
+    """One side of many distances: tr (S1 S2)^1/2 is the sum of the roots of S1^1/2 S2 S1^1/2's eigenvalues."""
 
-    def measure(clips: Sequence[Embeddings]) -> float:
-        windows = np.concatenate(clips)
-        centred = (windows - windows.mean(0)) / np.sqrt(len(windows) - 1)
-        turned = centred @ root
-        shared = np.sqrt(np.linalg.eigvalsh(turned.T @ turned).clip(0)).sum()
-        shift = ((windows.mean(0) - mean) ** 2).sum()
-        return float(shift + covariance.trace() + (centred**2).sum() - 2 * shared)
+    def __init__(self, moments: Moments) -> None:
+        values, vectors = np.linalg.eigh(moments.covariance)
+        self._mean, self._spread = moments.mean, moments.covariance.trace()
+        self._root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
-    return measure
+    def distance(self, made: Moments) -> float:
+        """The Frechet distance to other moments; those of a few windows are a Gaussian that is flat in places."""
+        covariance = made.covariance
+        shared = np.sqrt(np.linalg.eigvalsh(self._root @ covariance @ self._root).clip(0)).sum()
+        return float(((made.mean - self._mean) ** 2).sum() + self._spread + covariance.trace() - 2 * shared)
+
+
+def distance_to(background: Embeddings) -> Callable[[Sequence[Embeddings]], float]:
+    """`distance` from the windows of any clips to one background, without a least number of them."""
+    side = Background(moments.of(background))
+    return lambda clips: side.distance(moments.of(np.concatenate(clips)))
+
+
+def per_clip(background: Embeddings, clips: Sequence[Embeddings]) -> list[float]:
+    """The distance of each clip alone, which ranks clips (Gui et al., 2024) and is no FAD of a set."""
+    measure = distance_to(background)
+    return [measure([clip]) for clip in clips]
 
 
 def score(background: Embeddings, clips: Sequence[Embeddings], resamples: int, name: str) -> Estimate:
@@ -83,7 +95,7 @@ def score(background: Embeddings, clips: Sequence[Embeddings], resamples: int, n
     interval may lie above the value. In `change` the two sets' shares of that cancel.
     """
     check(background, np.concatenate(clips), 2 * background.shape[1])
-    measure = _distance_to(background)
+    measure = distance_to(background)
     return interval(lambda chosen: measure([clips[i] for i in chosen]), len(clips), resamples, f"fad/{name}")
 
 
@@ -96,7 +108,7 @@ def change(
 ) -> Estimate:
     """FAD of `after` minus FAD of `before`, clip i of both from the same prompt; below zero is better."""
     assert len(after) == len(before), "both sets must answer the same prompts"
-    measure = _distance_to(background)
+    measure = distance_to(background)
     return interval(
         lambda chosen: measure([after[i] for i in chosen]) - measure([before[i] for i in chosen]),
         len(after),

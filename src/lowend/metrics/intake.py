@@ -1,0 +1,52 @@
+"""Clips as an evaluation takes them in: one that cannot be read is there too, as silence, and is counted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lowend.audio.io import Wave, read_flac
+from lowend.clips import Clip
+from lowend.errors import UserError
+from lowend.tracks import number, read_csv
+
+_SILENCE = (np.zeros((1, 32_000), np.float32), 32_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A clip, its audio [C, S] and Hz, and the wobble in Hz that its prompt asks for, if it does."""
+
+    clip: Clip
+    wav: Wave
+    rate: int
+    wobble_hz: float | None
+    is_broken: bool
+
+
+def read(folder: Path) -> list[Item]:
+    """Every clip of the table; one that is missing, undecodable or not of finite samples is a second of silence.
+
+    Leaving it out would let a model gain by breaking its worst clips, and would part the pairs of two models.
+
+    Raises:
+        UserError: the table is missing or empty.
+    """
+    path = folder / "clips.csv"
+    found = []
+    for row in read_csv(path):
+        bpm, wobble_hz = (number(row.get(name), f"{path}: {name}") for name in ("bpm", "wobble_hz"))
+        clip = Clip(row["file"], row["prompt"], row["sub_genre"], bpm, row["key"], int(row["seed"]))
+        try:
+            wav, rate = read_flac((folder / clip.file).read_bytes())
+            broken = not wav.size or not np.isfinite(wav).all()
+        except (OSError, RuntimeError) as error:
+            logging.getLogger(__name__).warning("%s is counted as silence: %s", folder / clip.file, error)
+            broken = True
+        found.append(Item(clip, *(_SILENCE if broken else (wav, rate)), wobble_hz, broken))
+    if not found:
+        raise UserError(f"{path} holds no clips: run the generate stage again")
+    return found

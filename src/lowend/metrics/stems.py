@@ -1,0 +1,30 @@
+"""The bass of clips, for what a mix cannot tell: made by the starter's separator, only where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from lowend.audio.io import Wave
+from lowend.audio.separation import Separator
+from lowend.metrics.intake import Item
+
+_OVERLAP = 0.1
+
+
+@lru_cache(maxsize=1)
+def _separator(kit: Path) -> Separator:
+    return Separator("starter", kit, shifts=0, overlap=_OVERLAP, stems=4)
+
+
+def basses(items: Sequence[Item], kit: Path) -> list[tuple[Wave, int] | None]:
+    """The bass stem [C, S] and its Hz of every clip whose prompt asks for a wobble, None of the others."""
+    asked = [item for item in items if item.wobble_hz and not item.is_broken]
+    if not asked:
+        return [None] * len(items)
+    separator = _separator(kit)
+    made = separator.separate((item.wav, item.rate, item.clip.file) for item in asked)
+    rate = int(separator.samplerate)
+    found = {item.clip.file: (stems["bass"], rate) for item, stems in zip(asked, made, strict=True)}
+    return [found.get(item.clip.file) for item in items]
