@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from lowend import clips
+from lowend import changes, listening
+from lowend.errors import UserError
 from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
-from lowend.page import player, render
+from lowend.listening import Sound, Verdict
+from lowend.metrics import intake
+from lowend.metrics.intake import Item
+from lowend.page import render
 from lowend.tracks import read_csv
 
-PLAYED = 16
-"""Prompts on a page, from the top of their table: a hundred would make it too heavy to open."""
-
+_TONES = {"better": "good", "worse": "bad"}
 _RC: dict[str, Any] = {"svg.hashsalt": "lowend", "svg.fonttype": "path", "font.size": 9}
 
 
@@ -36,6 +38,35 @@ class Row:
     verdict: str
     tone: str
     real: str = ""
+
+
+def others(m: Mapping[str, float]) -> list[Row]:
+    """Figures of both sets of clips that `rows` has no words for, and the names of those that are absent."""
+    told = {name for name, *_ in (*DISTANCES, *SHARES, *DESCRIPTIONS)}
+    table = []
+    for name in sorted(m.keys() - told):
+        twins = [name, f"{name}_low", f"{name}_high"]
+        if not all(twin in m and f"against_{twin}" in m for twin in twins):
+            continue
+        before, after = (changes.Figure(*(m[side + twin] for twin in twins)) for side in ("against_", ""))
+        said = changes.verdict(name, before, after)
+        real = f"{m[f'real_{name}']:.4g}" if f"real_{name}" in m else ""
+        interval = f"{after.low:.4g} … {after.high:.4g}"
+        cells = (f"{before.value:.4g}", f"{after.value:.4g}", interval, said, _TONES.get(said, "soft"), real)
+        table.append(Row(name.replace("_", " "), *cells))
+    absent = [name.removesuffix("_absent").replace("_", " ") for name in sorted(m) if name.endswith("_absent")]
+    return [*table, *(Row(name, "", "", "", "absent", "soft") for name in absent)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One prompt, by its number in the table from 1 on: what was found in the model's clip, and both sides."""
+
+    number: int
+    prompt: str
+    sub_genre: str
+    found: Verdict
+    sides: list[Sound]
 
 
 def curves_svg(folder: Path) -> str:
@@ -100,11 +131,19 @@ def rows(m: Mapping[str, float]) -> list[Row]:
     return table
 
 
-def _found(row: Mapping[str, str]) -> str:
-    if row["is_silent"] == "True":
-        return "silence"
-    bpm = f"{float(row['bpm']):.0f} BPM" if row["bpm"] else "no tempo"
-    return f"{bpm}, {row['key'] or 'no key'}, {float(row['low_share']):.0%} of the power in 20–200 Hz"
+def _seconds(item: Item) -> float:
+    return item.wav.shape[1] / item.rate
+
+
+def pairs(names: tuple[str, str], theirs: Sequence[Item], mine: Sequence[Item], found: Sequence[Verdict]) -> list[Pair]:
+    """The prompts that a page holds, the worst clips of the model first; `names` are of `theirs` and `mine`."""
+    held, bit_rate = listening.budget([_seconds(a) + _seconds(b) for a, b in zip(theirs, mine, strict=True)])
+    made = []
+    for n in listening.worst_first(found[:held]):
+        clip = mine[n].clip
+        sounds = listening.pair(names, (theirs[n], mine[n]), bit_rate)
+        made.append(Pair(n + 1, clip.prompt, clip.sub_genre, found[n], sounds))
+    return made
 
 
 def page(
@@ -113,22 +152,29 @@ def page(
     """The whole page. `names` are the model, the genre and the clips' key that it is held against."""
     model, genre, other = names
     m = json.loads(metrics.read_text())
-    sections = []
-    sounds = list(zip(clips.read(samples), clips.read(against), read_csv(found), strict=True))
-    for number, (mine, theirs, row) in enumerate(sounds[:PLAYED], start=1):
-        sides = [
-            player(name, f"{name}, clip {number}", wav, rate) for name, (_, wav, rate) in ((other, theirs), (key, mine))
-        ]
-        sections.append({"prompt": mine[0].prompt, "found": _found(row), "sides": sides})
+    mine, theirs = intake.read(samples), intake.read(against)
+    judged = [listening.verdict(row) for row in read_csv(found)]
+    if not len(mine) == len(theirs) == len(judged):
+        raise UserError(
+            f"{samples} holds {len(mine)} clips, {against} {len(theirs)}, and {found} is about {len(judged)}: "
+            "run the stages generate and evaluate again"
+        )
+    chosen = pairs((other, key), theirs, mine, judged)
     values = {
         "key": key,
         "model": model,
         "against": other,
         "genre": genre,
-        "prompts": len(sounds),
+        "prompts": len(mine),
         "rows": rows(m),
+        "others": others(m),
         "real_windows": int(m["real_windows"]),
         "curves": Markup(curves_svg(curves)),
-        "clips": sections,
+        "pairs": chosen,
+        "sub_genres": sorted({pair.sub_genre for pair in chosen if pair.sub_genre}),
+        "orders": sorted({name for pair in chosen for name in pair.found.badness}),
+        "flags": sorted({flag for pair in chosen for flag in pair.found.flags}),
+        "dead": sum(bool({"broken", "silent"} & {*verdict.flags}) for verdict in judged),
+        "fingerprint": listening.fingerprint([theirs, mine]),
     }
     return render("report.html", values)
