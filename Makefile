@@ -7,14 +7,16 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup repro test lint format table lock kit recipe
+.PHONY: help setup repro test lint format table lock kit recipe plan review
 help:
 	@echo "make setup            the environment in .venv (again only when requirements.txt changed)"
 	@echo "make repro            set up, and run whatever changed; reports/<key>/index.html is the result"
 	@echo "make test             set up, and run ruff, mypy, codespell and the tests"
 	@echo "make recipe NAME=x    write an overlay of recipes/ into params.yaml; without NAME: list them"
+	@echo "make plan             memory, largest batch, steps and time of training, here and on other machines"
 	@echo "make format           let ruff mend and format the code"
 	@echo "make table            write the table of README.md from metrics/"
+	@echo "make review REV=main  what the working tree changes against a revision, as Markdown for a pull request"
 	@echo "make lock             resolve requirements.in into requirements.txt (needs uv)"
 	@echo "make kit              train the starter kit again (about an hour on two cores)"
 
@@ -30,6 +32,7 @@ setup: $(VENV)/.installed
 repro: setup
 	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("essentia") is None)' \
 		|| { echo "Essentia is not installed here: applying recipes/spark (librosa analyses tempo and key)"; $(BIN)/python src/recipe.py spark; }
+	$(BIN)/python src/plan.py --check
 	$(BIN)/python src/prune.py
 	$(BIN)/dvc repro
 
@@ -50,6 +53,9 @@ test: lint
 recipe: setup
 	$(BIN)/python src/recipe.py $(NAME)
 
+plan: setup
+	@$(BIN)/python src/plan.py
+
 LOCK = uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --no-annotate --no-header \
 	--override overrides.txt requirements.in
 lock:
@@ -59,9 +65,13 @@ lock:
 # Training up to the codes is one thread, so two stages run at a time; the last `dvc repro` runs what is left or failed.
 kit: setup
 	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; }
-	cd starter/build && { dvc repro -s separator refine tagger & dvc repro -s codec; wait; }
+	cd starter/build && { dvc repro -s separator refine & dvc repro -s codec; wait; }
 	cd starter/build && dvc repro
 	rm -rf starter/kit && cp -r starter/build/kit starter/kit
+
+review: setup
+	@test -n "$(REV)" || { echo "name what to compare with: make review REV=main" >&2; exit 1; }
+	@$(BIN)/python src/changes.py $(REV)
 
 table: setup
 	$(BIN)/python src/table.py --metrics metrics --readme README.md

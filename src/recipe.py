@@ -93,7 +93,7 @@ def main() -> None:
     yaml.preserve_quotes = True
     yaml.width = 200
     params = yaml.load(args.params)
-    changed = overlay(params, YAML(typ="safe").load(RECIPES / f"{args.name}.yaml"))
+    changed = overlay(params, YAML().load(RECIPES / f"{args.name}.yaml"))  # not "safe": 1.0e-05 and [a, b] stay so
     if changed:
         yaml.dump(params, args.params)
     for line in changed or ["nothing to change"]:

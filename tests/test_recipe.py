@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 import recipe
+from lowend import params
+from lowend.audio.stems import SeparateConfig
+from lowend.audio.views import NormalizeConfig
+from lowend.captions import CaptionConfig
 from lowend.errors import UserError
+from lowend.models import base
+from lowend.training import stage
+from lowend.training.config import TrainConfig
+from lowend.training.data import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+PUBLISHED = ["hybrid", "lora-24gb", "production-dubstep", "quick-hiphop"]
 
 
 def leaves(tree: dict, where: str = "") -> dict[str, object]:
@@ -55,6 +62,12 @@ def test_a_recipe_sets_its_leaves_and_nothing_else(run, name: str) -> None:  # t
     assert comments(path) == comments(ROOT / "params.yaml")
     once = path.read_bytes()
     assert run(name).read_bytes() == once, "a second time changes nothing"
+
+
+def test_numbers_and_lists_are_written_as_the_recipe_has_them(run) -> None:  # type: ignore[no-untyped-def]
+    text = run("production-dubstep").read_text()
+    assert re.search(r"^lr: 1\.0e-05 +#", text, re.M)
+    assert re.search(r"^  band_weights: \[2\.0, 1\.0, 0\.5\] +# weight of 20-200 Hz", text, re.M)
 
 
 def test_only_what_changes_is_told() -> None:
@@ -153,18 +166,84 @@ def test_the_ablation_trains_as_many_steps_as_the_lane_that_it_stands_beside(run
         assert curriculum[f"{genre}-shuffled"] == curriculum[f"{genre}-direct"] | {"captions": "shuffled"}
 
 
-def test_dvc_makes_stages_of_new_entries(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    run("ablation")
+def touches(path: str, other: str) -> bool:
+    """Whether one is the other, or a folder above it."""
+    a, b = Path(path), Path(other)
+    return a == b or a in b.parents or b in a.parents
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
+@pytest.mark.parametrize("name", RECIPES)
+def test_dvc_builds_the_graph_of_a_recipe(run, tmp_path: Path, name: str) -> None:  # type: ignore[no-untyped-def]
+    run(name)
     shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        repo.check_graph(repo.index.stages)
+        stages = {made.name: made for made in repo.index.stages}
+        outs = [out.def_path for made in stages.values() for out in made.outs]
+        deps = {dep.def_path for made in stages.values() for dep in made.deps if dep.def_path != "params.yaml"}
+    keys = YAML(typ="safe").load(tmp_path / "params.yaml")
+    sections = {"train": "curriculum", "generate": "generations", "evaluate": "evaluations", "report": "evaluations"}
+    for kind, section in sections.items():
+        assert {f"{kind}@{key}" for key in keys[section]} == {one for one in stages if one.startswith(f"{kind}@")}
+    missing = {dep for dep in deps if not any(touches(dep, out) for out in outs) and not (ROOT / dep).exists()}
+    assert not missing, "what a stage reads is in git, or some stage makes it"
 
-    def dvc(*args: str) -> str:
-        env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-        command = [sys.executable, "-m", "dvc", *args]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
 
-    dvc("init", "-q", "--no-scm")
-    listed = set(dvc("stage", "list", "--name-only").split())
-    for kind in ("train", "generate", "evaluate", "report"):
-        assert {f"{kind}@{genre}-{name}" for genre in ("hiphop", "dubstep") for name in ("direct", "shuffled")} <= {
-            stage for stage in listed if stage.startswith(kind)
-        }
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_stage_of_a_recipe_accepts_its_settings(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    written = YAML(typ="safe").load(run(name))
+    params.build(SeparateConfig, written["separate"], "separate")
+    views = params.build(NormalizeConfig, written["normalize"], "normalize").views
+    params.build(CaptionConfig, written["caption"], "caption")
+    config = params.build(TrainConfig, written["train"], "train")
+    for key, section in written["curriculum"].items():
+        lesson = params.build(stage.StageConfig, section, f"curriculum.{key}")
+        assert stage.scaled(config, lesson, key).steps >= config.validate_every, "it is validated before it ends"
+        for genre in {lesson.genre, lesson.replay if lesson.replay_share else lesson.genre}:
+            tokenised = written["encode"]["views"][genre]
+            assert set(tokenised) <= set(views) and lesson.view in {*tokenised, *SECTIONS}, (key, genre)
+    assert written["generate"]["clips"] <= 100, "as many prompts as a genre has"
+    assert written["release"] in written["curriculum"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lane", "model"),
+    [
+        ("quick-hiphop", {"hiphop-full": (1e-4, 60)}, "medium"),
+        ("production-dubstep", {"dubstep-bass": (1e-5, 360), "dubstep-full": (5e-6, 540)}, "medium"),
+        ("hybrid", {"hiphop-drums": (5e-6, 400), "hiphop-bass-drums": (5e-6, 400), "hiphop-full": (1e-5, 400),
+                    "hybrid": (5e-6, 400), "joint": (1e-6, 400)}, "small"),
+        ("lora-24gb", {"hiphop-drums": (5e-5, 400), "hiphop-bass-drums": (5e-5, 400), "hiphop-full": (1e-4, 400)},
+         "medium"),
+    ],
+)  # fmt: skip
+def test_a_lane_takes_the_steps_and_rates_that_its_recipe_tells(  # type: ignore[no-untyped-def]
+    run, name: str, lane: dict[str, tuple[float, int]], model: str
+) -> None:
+    written = YAML(typ="safe").load(run(name))
+    key, found = list(lane)[-1], {}
+    while key != "base":
+        entry = written["curriculum"][key]
+        rate, steps = written["lr"] * entry["lr_scale"], written["train"]["steps"] * entry["steps_scale"]
+        found[key] = (pytest.approx(rate), steps)
+        key = entry["init"]
+    assert list(reversed(found)) == list(lane) and all(found[key] == lane[key] for key in lane)
+    assert written["base"]["model"] == f"facebook/musicgen-{model}"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_model_asks_for_its_commit_before_anything_is_fetched(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    written = YAML(typ="safe").load(run(name))
+    config = params.build(base.BaseConfig, written["base"], "base")
+    with pytest.raises(UserError, match="`base.revision` must hold the commit of facebook/musicgen-"):
+        base.locate(config, ROOT / "starter/kit/musicgen")
+
+
+def test_the_settings_that_the_training_page_shows_are_accepted() -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/training.md").read_text(), re.S | re.M)
+    assert blocks
+    for block in blocks:
+        tree = YAML(typ="safe").load(ROOT / "params.yaml")
+        assert recipe.overlay(tree, YAML(typ="safe").load(block)), block
+        params.build(TrainConfig, tree["train"], "train")
