@@ -18,7 +18,7 @@ help:
 	@echo "make table            write the table of README.md from metrics/"
 	@echo "make review REV=main  what the working tree changes against a revision, as Markdown for a pull request"
 	@echo "make lock             resolve requirements.in into requirements.txt (needs uv)"
-	@echo "make kit              train the starter kit again (about an hour on two cores)"
+	@echo "make kit              train the starter kit again (about two hours on two cores)"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v in ((3, 11), (3, 12)) or sys.exit("lowend needs Python 3.11 or 3.12, this is %d.%d: run `make PYTHON=python3.12 ...`" % v)'

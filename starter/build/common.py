@@ -14,17 +14,22 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from lowend import cache
+from lowend.audio.loudness import Target
+from lowend.models.allocator import keep_freed_memory
 from lowend.synth import song as synth
 from lowend.workers import set_threads
 
 HERE = Path(__file__).resolve().parent
 
 STEMS = synth.STEMS
+TARGET = Target(-16.0, -1.5, limiter=False, lra=0.0)
+"""The loudness that the pipeline gives its tracks."""
 
 
 def params(section: str) -> dict:
     """One section of this folder's params.yaml."""
     set_threads()
+    keep_freed_memory()
     return YAML(typ="safe").load(HERE / "params.yaml")[section]
 
 
@@ -96,7 +101,7 @@ def run(
     inputs: Sequence[Path] = (),
 ) -> None:
     """The training loop of all models; the same parameters, code and inputs continue where they were."""
-    code = [HERE / f"{name}.py", HERE / "common.py", *sorted((HERE.parents[1] / "src/lowend/synth").glob("*.py"))]
+    code = [Path(sys.argv[0]), HERE / "common.py", *sorted((HERE.parents[1] / "src/lowend/synth").glob("*.py"))]
     read = cache.files(*code, *inputs)
     scratch = cache.scratch(name, params(name), read).with_suffix(".pt")
     scratch.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,18 @@
 """Train the starter's language model (audiocraft's LMModel) and its tiny T5, together.
 
-By hand: python musicgen.py --tokens work/tokens.pt --out work/musicgen
+By hand: python musicgen.py --codec work/codec.pt --tokens work/tokens.pt --out work/musicgen
+         python musicgen.py --section finish --init work/musicgen --tokens work/tokens.pt --out work/finished
+
+Three things let so small a model learn anything in so few steps: it starts from the codec's own
+codebooks, so that codes which sound alike are alike from the first step; its positions are rotary,
+so that a bar ago is one direction wherever it stands; and a share of its sequences are loops, some of
+them of scrambled codes, which pay for nothing but copying.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import string
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +26,12 @@ import common
 from lowend.models import musicgen
 
 FRAMES = 400  # eight seconds: positions that training has not seen break the beat
+OPENING = 100
+RESTART = 3  # frames in which a loop begins again
+_LOOPS = (1, 1, 2)  # bars of a loop
+_EMBEDDING = 4.0  # length of a first codebook's mean embedding
+_FINER = 0.75  # and how much shorter each next codebook's is
+_HEAD = 0.5
 
 
 def make_t5(folder: Path, p: dict, texts: Iterable[str]) -> None:
@@ -38,7 +51,10 @@ def make_t5(folder: Path, p: dict, texts: Iterable[str]) -> None:
 
 
 def config(p: dict, bins: int) -> OmegaConf:
-    """The `xp.cfg` that audiocraft rebuilds the language model from."""
+    """The `xp.cfg` that audiocraft rebuilds the language model from.
+
+    Not memory-efficient: there audiocraft counts heads for positions when it generates with rotary ones.
+    """
     return OmegaConf.create(
         {
             "solver": "musicgen", "device": "cpu", "dtype": "float32", "lm_model": "transformer_lm",
@@ -64,9 +80,9 @@ def config(p: dict, bins: int) -> OmegaConf:
                 "n_q": 4, "card": bins, "dim": p["width"], "num_heads": p["heads"],
                 "num_layers": p["layers"], "hidden_scale": 4, "dropout": 0.0, "emb_lr": None,
                 "activation": "gelu", "norm_first": True, "bias_ff": False, "bias_attn": False,
-                "bias_proj": False, "past_context": None, "causal": True, "custom": False,
-                "memory_efficient": True, "attention_as_float32": False, "layer_scale": None,
-                "positional_embedding": "sin", "xpos": False, "checkpointing": "none",
+                "bias_proj": False, "past_context": None, "causal": True, "custom": True,
+                "memory_efficient": False, "attention_as_float32": False, "layer_scale": None,
+                "positional_embedding": "rope", "xpos": False, "checkpointing": "none",
                 "weight_init": "gaussian", "depthwise_init": "current", "zero_bias_init": True,
                 "norm": "layer_norm", "cross_attention": False, "qk_layer_norm": False,
                 "qk_layer_norm_cross": False, "attention_dropout": None, "kv_repeat": 1,
@@ -76,62 +92,128 @@ def config(p: dict, bins: int) -> OmegaConf:
     )  # fmt: skip
 
 
+@torch.no_grad()
+def start_from_codec(lm: torch.nn.Module, codec: Path, bins: int) -> None:
+    """Set embeddings and heads to the codec's codebooks [bins, D], each turned at random into the model's width.
+
+    Each its own way: what is summed in one subspace could not be told apart again, and so not be copied.
+    """
+    state = torch.load(codec, weights_only=True)["best_state"]
+    books = [state[name].float() for name in sorted(state) if name.endswith("_codebook.embed")]
+    for k, book in enumerate(books):
+        turn = torch.linalg.qr(torch.randn(lm.dim, book.shape[1]))[0]
+        centred = book - book.mean(0)
+        vectors = centred / centred.norm(dim=1).mean() @ turn.T
+        lm.emb[k].weight[:bins] = vectors * _EMBEDDING * _FINER**k
+        lm.emb[k].weight[bins:] = 0.0
+        lm.linears[k].weight[:] = vectors * _HEAD
+
+
+def loop_length(bar: int, share: float, rng: np.random.Generator) -> int:
+    """Frames of one or two bars for a `share` of calls, else 0: no loop."""
+    return bar * _LOOPS[rng.integers(len(_LOOPS))] if rng.random() < share else 0
+
+
+def crop(codes: Tensor, bar: int, frames: int, loop: int, most_noise: float, rng: np.random.Generator) -> Tensor:
+    """`frames` of the codes [K, T] from where a bar begins; with a loop, its frames again and again.
+
+    A share of a loop's codes, up to `most_noise`, changes places first: what is not music can only be copied.
+    """
+    length = loop or frames
+    start = bar * int(rng.integers((codes.shape[1] - length) // bar + 1))
+    found = codes[:, start : start + length]
+    if not loop:
+        return found
+    elsewhere = found[:, torch.from_numpy(rng.permutation(length))]
+    noisy = torch.from_numpy(rng.random(found.shape) < rng.uniform(0, most_noise))
+    return torch.where(noisy, elsewhere, found).repeat(1, -(-frames // length))[:, :frames]
+
+
+def weights_of(loop: int, frames: int, restart: float) -> Tensor:
+    """Weights [T] of frames in the loss: of a loop what comes again, `restart` times as much where it begins again."""
+    at = torch.arange(frames)
+    if not loop:
+        return torch.ones(frames)
+    return (at >= loop).float() * torch.where(at % loop < RESTART, restart, 1.0)
+
+
+def say(wordings: list[str], word_dropout: float, rng: np.random.Generator) -> str | None:
+    """The pipeline's usual caption half of the time, some words of it left out; one in five texts is empty."""
+    text = wordings[0 if rng.random() < 0.5 else rng.integers(len(wordings))]
+    kept = [w for w in text.split(" ") if rng.random() >= word_dropout]
+    return None if rng.random() < 0.2 else " ".join(kept) or None
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--section", default="musicgen", help="of params.yaml")
+    args.add_argument("--codec", type=Path, help="whose codebooks a new model starts from")
+    args.add_argument("--init", type=Path, help="the model to go on with instead")
     args.add_argument("--tokens", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
     given = args.parse_args()
-    p, bins = common.params("musicgen"), common.params("codec")["bins"]
+    shape, bins = common.params("musicgen"), common.params("codec")["bins"]
+    p = {**shape, **common.params(given.section)}
     torch.set_num_threads(p["threads"])
     torch.manual_seed(p["seed"])
     given.out.mkdir(parents=True, exist_ok=True)
     corpus = torch.load(given.tokens, weights_only=True)
     held = 40
-    codes, texts = corpus["codes"], corpus["texts"]
-    make_t5(given.out / "t5", p, (text for said in texts for text in said))
+    codes, bars, texts = corpus["codes"], corpus["bars"], corpus["texts"]
     cfg = config(p, bins)
+    if given.init is None:
+        make_t5(given.out / "t5", p, (text for said in texts for text in said))
+    else:
+        shutil.copytree(given.init / "t5", given.out / "t5", dirs_exist_ok=True)
     lm = musicgen.build(cfg, given.out / "t5", "cpu").train()
+    if given.init is None:
+        start_from_codec(lm, given.codec, bins)
+    else:
+        lm.load_state_dict(torch.load(given.init / "lm.pt", weights_only=True)["best_state"])
     conditioner = lm.condition_provider.conditioners["description"]
     t5 = conditioner.t5
     conditioner.finetune = True  # here, and only here, the text encoder learns too
-
-    def batch(indices: list[int], starts: list[int]) -> Tensor:
-        crops = [codes[i][:, s : s + FRAMES] for i, s in zip(indices, starts, strict=True)]
-        return torch.stack(crops).long()
-
-    def say(wordings: list[str], rng: np.random.Generator) -> str | None:
-        """The pipeline's usual caption half of the time, some words of it left out; one in five texts is empty."""
-        text = wordings[0 if rng.random() < 0.5 else rng.integers(len(wordings))]
-        kept = [w for w in text.split(" ") if rng.random() >= p["word_dropout"]]
-        return None if rng.random() < 0.2 else " ".join(kept) or None
 
     weights = torch.tensor(p["codebook_weights"])
     weights = weights / weights.sum()
 
     def loss_at(step: int) -> Tensor:
-        rng = common.step_rng("musicgen", step)
-        indices = rng.integers(held, len(codes), p["batch_size"]).tolist()
-        starts = [int(rng.integers(codes[i].shape[1] - FRAMES + 1)) for i in indices]
-        said = [say(texts[i], rng) for i in indices]
+        rng = common.step_rng(given.section, step)
+        frames = OPENING if step % p["openings"] == 0 else FRAMES
+        indices = rng.integers(held, len(codes), p["batch_size"] * FRAMES // frames).tolist()
+        loops = [loop_length(bars[i], p["loops"], rng) if frames == FRAMES else 0 for i in indices]
+        rows = zip(indices, loops, strict=True)
+        crops = torch.stack([crop(codes[i], bars[i], frames, loop, p["most_noise"], rng) for i, loop in rows])
+        counted = torch.stack([weights_of(loop, frames, p["restart"]) for loop in loops])
+        said = [say(texts[i], p["word_dropout"], rng) for i in indices]
         with torch.autocast("cpu", torch.bfloat16):
-            loss = musicgen.cross_entropy(lm, batch(indices, starts), musicgen.embed(lm, said))
-        return (loss.mean(0) * weights).sum()
+            loss = musicgen.losses(lm, crops.long(), musicgen.embed(lm, said))
+        return ((loss * counted[:, None]).sum((0, 2)) / counted.sum() * weights).sum()
 
     @torch.no_grad()
     def validate() -> str:
         lm.eval()
         some = list(range(held))
-        crops = batch(some, [codes[i].shape[1] - FRAMES for i in some])
+        crops = torch.stack([codes[i][:, :FRAMES] for i in some]).long()
         said = [wordings[0] for wordings in texts[: held + 1]]
         right = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[:held]))
         wrong = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[1:]))
-        lm.train()
         books = ", ".join(f"{x:.3f}" for x in right.mean(0).tolist())
-        return f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}"
+        sampled = musicgen.generate(lm, said[:16], list(range(16)), FRAMES, 250, 1.0, 3.0)
+        again = [
+            max(float((c[0, n * bar :] == c[0, : -n * bar]).float().mean()) for n in (1, 2))
+            for c, bar in zip(sampled, bars, strict=False)
+        ]
+        lm.train()
+        return (
+            f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}; "
+            f"{np.mean(again):.3f} of the sampled first codes come again after one or two bars"
+        )
 
     groups = [{"params": list(lm.parameters())}, {"params": list(t5.parameters())}]
     optimizer = torch.optim.AdamW(groups, p["lr"], betas=(0.9, 0.95), weight_decay=0.05)
-    common.run("musicgen", p["steps"], {"lm": lm, "t5": t5}, optimizer, p["lr"], loss_at, validate, 200, [given.tokens])
+    modules, inputs = {"lm": lm, "t5": t5}, [given.init or given.codec, given.tokens]
+    common.run(given.section, p["steps"], modules, optimizer, p["lr"], loss_at, validate, 200, inputs)
     t5.save_pretrained(given.out / "t5")
     torch.save({"best_state": lm.state_dict(), "xp.cfg": OmegaConf.to_yaml(cfg)}, given.out / "lm.pt")
     (given.out / "musicgen.txt").write_text(validate() + "\n")

@@ -15,7 +15,7 @@ import torch
 
 import common
 import wording
-from lowend.audio.loudness import Target, track_gain
+from lowend.audio.loudness import track_gain
 from lowend.audio.views import VIEWS
 from lowend.models import codec as codecs
 from lowend.synth import song as synth
@@ -23,17 +23,21 @@ from lowend.tracks import Track
 from lowend.workers import parallel_map
 
 PARTS = ("drums", "bass", "bass_drums")
-TARGET = Target(-16.0, -1.5, limiter=False, lra=0.0)
 
 
-def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, list[str]]]:
-    """(codes int16 [K, T], texts) of the views of one song without its intro, at the loudness of the pipeline."""
+def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, int, list[str]]]:
+    """(codes int16 [K, T], frames of a bar, texts) of the views of one song without its intro, as loud as the pipeline.
+
+    Where the intro ends a bar begins, so bars begin at whole multiples of their length.
+    """
     rng = common.step_rng("tokens", index)
     names = list(synth.STYLES)
-    song = synth.song(p["seed"], names[index % len(names)], index // len(names), p["seconds"], p["palette"])
+    name = names[index % len(names)]
+    seconds = p["seconds"][synth.STYLES[name].genre]
+    song = synth.song(p["seed"], name, index // len(names), seconds, p["palette"])
     stems = {name: wave.mean(0, keepdims=True) for name, wave in song.stems.items()}
     views = {name: VIEWS[name](stems, synth.SAMPLE_RATE, False) for name in ("mix", *PARTS)}
-    gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, TARGET)
+    gain, _ = track_gain(views["mix"], views.values(), synth.SAMPLE_RATE, common.TARGET)
     track = Track(id=str(index), file_path="", **song.info)
     wanted = ["mix"]
     if rng.random() < 1 / 3:
@@ -44,7 +48,8 @@ def encode(index: int, p: dict, codec: Path) -> list[tuple[np.ndarray, list[str]
         wav = views[view][:, start:] * np.float32(10 ** (gain.gain_db / 20))
         if np.abs(wav).max() > 0.01:
             texts = wording.texts(track, view, p["wordings"], rng)
-            found.append((codecs.encode(common.load_codec(codec)[0], wav), texts))
+            codes = codecs.encode(common.load_codec(codec)[0], wav)
+            found.append((codes, round(song.bar_s * synth.FRAME_RATE), texts))
     return found
 
 
@@ -56,10 +61,8 @@ def main() -> None:
     p = common.params("tokens")
     made = parallel_map(partial(encode, p=p, codec=given.codec), range(p["songs"]), "encoding")
     rows = [row for song in made for row in song]
-    torch.save(
-        {"codes": [torch.from_numpy(codes) for codes, _ in rows], "texts": [texts for _, texts in rows]},
-        given.out,
-    )
+    codes, bars, texts = zip(*rows, strict=True)
+    torch.save({"codes": [torch.from_numpy(c) for c in codes], "bars": list(bars), "texts": list(texts)}, given.out)
 
 
 if __name__ == "__main__":
