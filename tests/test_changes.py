@@ -178,7 +178,7 @@ def test_what_cannot_be_had_is_said(repository: Path, tmp_path: Path) -> None:
 
 
 def test_make_review_runs_the_script_and_wants_a_revision(tmp_path: Path) -> None:
-    make = ("make", "-n", "-o", ".venv/.installed", "-f", str(ROOT / "Makefile"), "review")
+    make = ("make", "--no-print-directory", "-n", "-o", ".venv/.installed", "-f", str(ROOT / "Makefile"), "review")
     assert run(ROOT, *make, "REV=main").stdout.endswith("/python src/changes.py main\n")
     failed = run(ROOT, *(word for word in make if word != "-n"), ok=False)
     assert failed.returncode != 0 and "make review REV=main" in failed.stderr

@@ -27,6 +27,7 @@ REJECTED = "rejected.txt"
 """The member that stands for a track that was set aside; it holds the reason."""
 
 ATTEMPTS = 3
+_SUSPECTS = 16  # first of the missing jobs: any of them may have been at work when a worker died
 Made = list[Member] | Unusable
 
 
@@ -118,7 +119,8 @@ def compute_groups(
 ) -> list[Kept]:
     """As `compute`, for a `make` that works on up to `size` jobs at once and yields one result for each.
 
-    When a worker process dies, what is still missing is made again, `ATTEMPTS` times in all.
+    When a worker process dies, what is still missing is made again, `ATTEMPTS` times in all; at last the jobs
+    that were at work when it died one at a time, so that the one which kills takes no other with it.
 
     Raises:
         UserError: workers went on dying.
@@ -126,12 +128,17 @@ def compute_groups(
     for attempt in range(ATTEMPTS):
         missing = [job for job in jobs if not job.home.exists()]
         groups = [missing[i : i + size] for i in range(0, len(missing), size)]
-        try:
-            for _ in parallel_map(partial(_store, make), groups, what, isolated=attempt > 0):
-                pass
+        alone = groups[:_SUSPECTS] if attempt == ATTEMPTS - 1 else []
+        lost = False
+        for part in (*([group] for group in alone), groups[len(alone) :]):
+            try:
+                for _ in parallel_map(partial(_store, make), part, what, isolated=attempt > 0):
+                    pass
+            except WorkerLost as error:
+                lost = True
+                logging.getLogger(__name__).warning("%s: attempt %d lost a worker: %s", what, attempt + 1, error)
+        if not lost:
             return [Kept(job.id, job.home) for job in jobs]
-        except WorkerLost as error:
-            logging.getLogger(__name__).warning("%s: attempt %d lost a worker: %s", what, attempt + 1, error)
     raise UserError(
         f"{what}: worker processes died {ATTEMPTS} times, perhaps for want of memory; set LOWEND_WORKERS=1, "
         "or lower download.part_s in params.yaml"
