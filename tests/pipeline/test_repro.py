@@ -26,7 +26,7 @@ def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
     assert run(repo, "git", "status", "--porcelain") == ""
     for key in ("hiphop-full", "dubstep-full", "joint-hiphop", "joint-dubstep"):
         html = (repo / "reports" / key / "index.html").read_text()
-        assert html.count("<audio") == 18
+        assert html.count("<audio controls preload") == 18, "two of each of nine prompts"
         metrics = json.loads((repo / f"metrics/evaluate/{key}.json").read_text())
         assert metrics["clips"] == 9 and metrics["fad_low"] <= metrics["fad_high"]
     for key in TRAIN:
