@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
+from lowend.models import hub
 
 QUESTION = "Describe this music in one sentence: its style, mood, drums, bass and other instruments."
 SECONDS = 30.0
 """What a model hears of a track, from its middle: the window of Whisper's encoder, which these models share."""
 _TOKENS = 80
+_PARAM = "caption.audio_model"
 
 
 @lru_cache(maxsize=1)
@@ -29,44 +29,17 @@ def load(name: str) -> Callable[[Wave, int], str]:
     Raises:
         UserError: the commit is missing, the weights cannot be fetched, or they are not an audio language model.
     """
-    repository, revision = _place(name)
+    repository, revision = hub.place(name, _PARAM, "captions")
     from transformers import AutoModelForMultimodalLM, AutoProcessor
 
-    processor = _fetch(partial(AutoProcessor.from_pretrained, repository, revision=revision), name)
+    processor = hub.fetch(partial(AutoProcessor.from_pretrained, repository, revision=revision), name, _PARAM)
     if not hasattr(processor, "feature_extractor"):
-        raise UserError(
-            f"caption.audio_model {name} cannot hear: name an audio language model such as Qwen2-Audio in params.yaml"
-        )
+        raise UserError(f"{_PARAM} {name} cannot hear: name an audio language model such as Qwen2-Audio in params.yaml")
     weights = partial(AutoModelForMultimodalLM.from_pretrained, repository, revision=revision)
-    model = _fetch(partial(weights, dtype="auto", use_safetensors=True), name)
+    model = hub.fetch(partial(weights, dtype="auto", use_safetensors=True), name, _PARAM)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device) if device == "cuda" else model.float()
     return partial(_describe, model.eval(), processor)
-
-
-def _place(name: str) -> tuple[str, str | None]:
-    """The folder, or the hub repository and its commit."""
-    if Path(name).is_dir():
-        return name, None
-    repository, _, revision = name.partition("@")
-    if not revision:
-        raise UserError(
-            "params.yaml: `caption.audio_model` must be a folder, or a hub repository with its commit (name@commit), "
-            f"so that the same params give the same captions; got {name!r}"
-        )
-    return repository, revision
-
-
-def _fetch(load: Callable[[], Any], name: str) -> Any:
-    try:
-        return load()
-    except Exception as error:  # the hub's client and the many configs raise a dozen unrelated kinds
-        hint = " (LOWEND_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"caption.audio_model {name}: its weights could not be loaded{hint}: {reason} "
-            'Connect to the internet once, name a local folder, or set `caption.audio_model: ""` in params.yaml'
-        ) from error
 
 
 def middle(wav: Wave, rate: int) -> Wave:

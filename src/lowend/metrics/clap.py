@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from lowend.audio.io import Wave, resample
+from lowend.errors import UserError
 from lowend.metrics.absent import Absent
 from lowend.metrics.bootstrap import mean
+from lowend.models import codec as codecs
+from lowend.models import hub
 
 Score = Callable[[Wave, int, str], float]
+
+_PARAM = "evaluate.clap"
 
 
 def load(name: str) -> Score:
@@ -27,39 +30,21 @@ def load(name: str) -> Score:
     Raises:
         Absent: the commit is missing, or the weights cannot be had or are not CLAP's.
     """
-    repository, revision = _place(name)
+    try:
+        processor, model = _read(name)
+    except UserError as reason:
+        raise Absent(str(reason)) from reason
+    return partial(_score, model.float().eval().to(codecs.device()), processor)
+
+
+def _read(name: str) -> tuple[Any, Any]:
+    """transformers' processor and model."""
+    repository, revision = hub.place(name, _PARAM, "score")
     from transformers import ClapModel, ClapProcessor
 
-    processor = _fetch(partial(ClapProcessor.from_pretrained, repository, revision=revision), name)
+    processor = hub.fetch(partial(ClapProcessor.from_pretrained, repository, revision=revision), name, _PARAM)
     weights = partial(ClapModel.from_pretrained, repository, revision=revision)
-    model = _fetch(partial(weights, use_safetensors=True), name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return partial(_score, model.float().eval().to(device), processor)
-
-
-def _place(name: str) -> tuple[str, str | None]:
-    """The folder, or the hub repository and its commit."""
-    if Path(name).is_dir():
-        return name, None
-    repository, _, revision = name.partition("@")
-    if not revision:
-        raise Absent(
-            "evaluate.clap must be a folder, or a hub repository with its commit (name@commit), so that the same "
-            f"params give the same score; got {name!r}"
-        )
-    return repository, revision
-
-
-def _fetch(load: Callable[[], Any], name: str) -> Any:
-    try:
-        return load()
-    except Exception as error:  # the hub's client and the many configs raise a dozen unrelated kinds
-        hint = " (LOWEND_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise Absent(
-            f"evaluate.clap {name}: its weights could not be loaded{hint}: {reason} "
-            'Connect to the internet once, name a local folder, or set `evaluate.clap: ""` in params.yaml'
-        ) from error
+    return processor, hub.fetch(partial(weights, use_safetensors=True), name, _PARAM)
 
 
 def windows(mono: NDArray[np.float32], length: int) -> list[NDArray[np.float32]]:
