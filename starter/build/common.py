@@ -26,10 +26,16 @@ TARGET = Target(-16.0, -1.5, limiter=False, lra=0.0)
 """The loudness that the pipeline gives its tracks."""
 
 
-def params(section: str) -> dict:
-    """One section of this folder's params.yaml."""
+@lru_cache(maxsize=1)
+def _prepare() -> None:
+    """Once a process: a script may want more threads afterwards."""
     set_threads()
     keep_freed_memory()
+
+
+def params(section: str) -> dict:
+    """One section of this folder's params.yaml."""
+    _prepare()
     return YAML(typ="safe").load(HERE / "params.yaml")[section]
 
 

@@ -5,8 +5,9 @@ By hand: python musicgen.py --codec work/codec.pt --tokens work/tokens.pt --out 
 
 Three things let so small a model learn anything in so few steps: it starts from the codec's own
 codebooks, so that codes which sound alike are alike from the first step; its positions are rotary,
-so that a bar ago is one direction wherever it stands; and a share of its sequences are loops, some of
-them of scrambled codes, which pay for nothing but copying.
+so that a bar ago is one direction wherever it stands, and absolute as well, so that a tempo and a
+position say where in its bar a frame is; and a share of its sequences are loops, some of them of
+scrambled codes, which pay for nothing but copying.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FRAMES = 400  # eight seconds: positions that training has not seen break the be
 OPENING = 100
 RESTART = 3  # frames in which a loop begins again
 _LOOPS = (1, 1, 2)  # bars of a loop
-_EMBEDDING = 4.0  # length of a first codebook's mean embedding
+_EMBEDDING = 6.0  # length of a first codebook's mean embedding
 _FINER = 0.75  # and how much shorter each next codebook's is
 _HEAD = 0.5
 
@@ -82,7 +83,7 @@ def config(p: dict, bins: int) -> OmegaConf:
                 "activation": "gelu", "norm_first": True, "bias_ff": False, "bias_attn": False,
                 "bias_proj": False, "past_context": None, "causal": True, "custom": True,
                 "memory_efficient": False, "attention_as_float32": False, "layer_scale": None,
-                "positional_embedding": "rope", "xpos": False, "checkpointing": "none",
+                "positional_embedding": "sin_rope", "xpos": False, "checkpointing": "none",
                 "weight_init": "gaussian", "depthwise_init": "current", "zero_bias_init": True,
                 "norm": "layer_norm", "cross_attention": False, "qk_layer_norm": False,
                 "qk_layer_norm_cross": False, "attention_dropout": None, "kv_repeat": 1,
