@@ -23,7 +23,7 @@ from lowend.training.data import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
-PUBLISHED = ["hybrid", "lora-24gb", "production-dubstep", "quick-hiphop"]
+PUBLISHED = ["hybrid", "lora-24gb", "production-dubstep", "quick-hiphop", "stereo"]
 
 
 def leaves(tree: dict, where: str = "") -> dict[str, object]:

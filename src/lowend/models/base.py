@@ -14,6 +14,7 @@ import torch
 from lowend import cache
 from lowend.errors import UserError
 from lowend.models import checkpoints
+from lowend.tracks import write_json
 
 LM_FILE = "state_dict.bin"
 CODEC_FILE = "compression_state_dict.bin"
@@ -74,16 +75,36 @@ def _download(repository: str, revision: str | None, names: list[str]) -> Path:
 
 
 def unpack(folder: Path, lineage: Mapping[str, Any], out: Path, codec: Path) -> None:
-    """Convert audiocraft's two files into checkpoint folders `out` and `codec`."""
+    """Convert audiocraft's two files into checkpoint folders `out` and `codec`.
+
+    The codec file of a stereo model is a mono one: only the language model's says that it is heard with twice.
+
+    Raises:
+        UserError: the stereo model alternates left and right in time, not in its codebooks.
+    """
     state, config = checkpoints.read_audiocraft(folder / LM_FILE)
+    stereo = _is_stereo(config, folder / LM_FILE)
     checkpoints.write(out, state, config, {**lineage, "stages": [], "tracks": []}, t5=folder / "t5")
     package = _codec_pointer(folder / CODEC_FILE)
     if package is None:
-        state, config = checkpoints.read_audiocraft(folder / CODEC_FILE)
-        checkpoints.write(codec, state, config, lineage)
-        return
-    shutil.rmtree(codec, ignore_errors=True)
-    shutil.copytree(_download(package, None, ["*.json", "*.safetensors", "*.bin"]), codec / "hf")
+        checkpoints.write(codec, *checkpoints.read_audiocraft(folder / CODEC_FILE), lineage)
+    else:
+        shutil.rmtree(codec, ignore_errors=True)
+        shutil.copytree(_download(package, None, ["*.json", "*.safetensors", "*.bin"]), codec / "hf")
+    if stereo:
+        write_json(codec / checkpoints.STEREO_FILE, {"per_timestep": False})
+
+
+def _is_stereo(config: Mapping[str, Any], path: Path) -> bool:
+    interleave = config.get("interleave_stereo_codebooks") or {}
+    if not interleave.get("use"):
+        return False
+    if interleave.get("per_timestep"):
+        raise UserError(
+            f"{path}: interleave_stereo_codebooks.per_timestep is true, and frames that are left and right by turns "
+            "are not supported: set base.model to a musicgen-stereo model, whose codebooks are"
+        )
+    return True
 
 
 def _codec_pointer(path: Path) -> str | None:

@@ -2,7 +2,8 @@
 
 `models/<key>/` holds model.safetensors (the raw weights), ema.safetensors (their average, which
 everything downstream uses where it is there), config.json (audiocraft's `xp.cfg`), lineage.json
-and, for a language model with a text encoder of its own, t5/.
+and, for a language model with a text encoder of its own, t5/. A codec that a stereo model hears with,
+one channel at a time, holds stereo.json.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from lowend.errors import UserError
 from lowend.tracks import write_json
 
 State = dict[str, Tensor]
+
+STEREO_FILE = "stereo.json"
+"""In a mono codec's folder: how a stereo model's codebooks are made from left and right."""
 
 
 def read_audiocraft(path: Path) -> tuple[State, dict[str, Any]]:
