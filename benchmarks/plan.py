@@ -31,9 +31,9 @@ from lowend.workers import set_threads
 
 GB = 1024**3
 PLAIN = TrainConfig(
-    steps=4, batch_size=4, accumulate=1, segment_s=5.0, shortest_s=5.0, precision="fp32", checkpointing=False,
-    method="full", rank=16, alpha=16.0, freeze=0, band_weights=(1.0, 1.0, 1.0), schedule="cosine", warmup=1,
-    weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.999, cfg_dropout=0.3, word_dropout=0.3,
+    steps=4, batch_size=4, accumulate=1, segment_s=5.0, shortest_s=5.0, crops="anywhere", precision="fp32",
+    checkpointing=False, method="full", rank=16, alpha=16.0, freeze=0, band_weights=(1.0, 1.0, 1.0),
+    schedule="cosine", warmup=1, weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.999, cfg_dropout=0.3, word_dropout=0.3,
     validate_every=2, patience=9, keep=1, skips=0,
 )  # fmt: skip
 CASES = {

@@ -20,7 +20,7 @@ CONFIG = CaptionConfig(analysis="librosa", kinds=("plain",), variants=1, trigger
 DROP = {"name": "drop", "start": 10.0, "end": 20.0}
 HEARD = Description(
     backend="librosa", bpm=140.004, bpm_confidence=0.9, key="F minor", key_confidence=0.7, beats=[0.0, 0.43],
-    downbeats=[0.0], sections=[DROP], energy_level="high", sub_bass_share=0.3, brightness_hz=900.0, swing=0.1,
+    downbeats=[0.0, 1.714, 1203.57], sections=[DROP], energy_level="high", sub_bass_share=0.3, brightness_hz=900.0, swing=0.1,
     wobble_hz=4.67, wobble_note="1/8", chords=["Fm", "Db"], instruments=["drums", "bass"], flags=["key unsure"],
 )  # fmt: skip
 
@@ -35,6 +35,7 @@ def test_what_is_heard_fills_empty_cells_alone() -> None:
     bare = labels.row(Track("a", "a.wav", genre="dubstep", flags="1.0 LU below -16 LUFS"), note(), TEMPLATE, CONFIG, 0)
     assert (bare.bpm, bare.key, bare.energy_level, bare.chords) == (140.0, "F minor", "high", "Fm, Db")
     assert bare.caption == "dubstep at 140 BPM in F minor, high energy, with drums, bass" and bare.variants == ""
+    assert bare.bars == [0.0, 1.714, 1203.57]
     assert bare.sections == [DROP] and bare.flags == "1.0 LU below -16 LUFS; key unsure" and bare.analysis == "librosa"
     intro = '[{"name": "intro", "start": 0, "end": 9}]'
     told = Track("a", "a.wav", genre="dubstep", bpm=70.0, key="Gbm", structure=intro, caption="my words")

@@ -30,10 +30,11 @@ def test_every_wording_of_a_caption_follows_the_take() -> None:
     sections = [{"name": "drop", "start": 16.0, "end": 32.0}, {"name": "outro", "start": 32.0, "end": 40.0}]
     before = Track(
         "a", "a.wav", genre="hiphop", sub_genre="trap", bpm=140.0, key="A minor", chords="Am, F, C, G",
-        instruments="808 bass", energy_level="high", duration=40.0, structure=json.dumps(sections), wobble_hz=2.0,
+        instruments="808 bass", energy_level="high", duration=40.0, structure=json.dumps(sections), wobble_hz=2.0, downbeats="0.5 2.21",
     )  # fmt: skip
     after = takes.followed(before, Change(1.05, 2))
     assert (after.bpm, after.key, after.chords) == (pytest.approx(147), "B minor", "Bm, G, D, A")
+    assert after.bars == pytest.approx([0.47619, 2.10476])
     assert after.wobble_hz == pytest.approx(2.1) and after.duration == pytest.approx(38.095, abs=1e-3)
     config = captions.CaptionConfig("essentia", ("plain", "musicbench", "timed"), 24, "", "")
     wordings = captions.variants(before, template, config, "x"), captions.variants(after, template, config, "x")

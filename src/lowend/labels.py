@@ -75,6 +75,7 @@ def row(track: Track, note: dict[str, Any], template: Template, config: CaptionC
         wobble_hz=found.wobble_hz,
         sub_bass_share=found.sub_bass_share,
         brightness_hz=found.brightness_hz,
+        downbeats=" ".join(f"{time:g}" for time in found.downbeats),
         analysis=found.backend,
         flags="; ".join(filter(None, (track.flags, *found.flags))),
         caption=track.caption or note["said"],

@@ -31,7 +31,7 @@ def transposed(name: str, semitones: int) -> str:
 
 
 def followed(track: Track, change: Change) -> Track:
-    """The track's row as it is true of a take: tempo, wobble, key, chords, length and sections."""
+    """The track's row as it is true of a take: tempo, wobble, key, chords, bars, length and sections."""
     scaled = {name: value * change.stretch for name in ("bpm", "wobble_hz") if (value := getattr(track, name))}
     sections = [
         {**s, "start": round(float(s["start"]) / change.stretch, 3), "end": round(float(s["end"]) / change.stretch, 3)}
@@ -42,6 +42,7 @@ def followed(track: Track, change: Change) -> Track:
         **scaled,
         key=transposed(track.key, change.semitones),
         chords=", ".join(transposed(chord, change.semitones) for chord in track.chords.split(", ")),
+        downbeats=" ".join(f"{time / change.stretch:g}" for time in track.bars),
         duration=track.duration / change.stretch if track.duration else track.duration,
         structure=json.dumps(sections) if sections else "",
     )

@@ -52,8 +52,9 @@ class Track:
     What analysis writes beside tempo, key, structure and energy: `bpm_confidence` and `key_confidence`
     (0..1), `chords` (`Am, F, C, G`), `swing` (delay of odd sixteenths in sixteenths), `wobble_hz` (rate
     of the bass envelope), `sub_bass_share` (of the power, 20-60 Hz), `brightness_hz` (spectral
-    centroid), `analysis` (the backend that ran), `flags` (doubts, separated by semicolons). `variants` is a JSON
-    list of captions that training draws from; `caption` is the first of them.
+    centroid), `downbeats` (seconds at which bars begin, separated by spaces), `analysis` (the backend that ran),
+    `flags` (doubts, separated by semicolons). `variants` is a JSON list of captions that training draws from;
+    `caption` is the first of them.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Track:
     wobble_hz: float | None = None
     sub_bass_share: float | None = None
     brightness_hz: float | None = None
+    downbeats: str = ""
     analysis: str = ""
     flags: str = ""
     variants: str = ""
@@ -92,6 +94,11 @@ class Track:
     def sections(self) -> list[Section]:
         """Timed sections, empty where the structure is unknown."""
         return parse_sections(self.structure)
+
+    @property
+    def bars(self) -> list[float]:
+        """Seconds at which bars begin, empty where there is no beat."""
+        return [float(time) for time in self.downbeats.split()]
 
     @property
     def texts(self) -> list[str]:

@@ -55,7 +55,7 @@ def config(**change: Any) -> TrainConfig:
     """A section `train` of six steps, with some of it changed."""
     whole: dict[str, Any] = {
         "steps": 6, "batch_size": 2, "accumulate": 1, "segment_s": FRAMES / 50, "shortest_s": FRAMES / 50,
-        "precision": "fp32", "checkpointing": False, "method": "full", "rank": 4, "alpha": 8.0, "freeze": 0,
+        "crops": "anywhere", "precision": "fp32", "checkpointing": False, "method": "full", "rank": 4, "alpha": 8.0, "freeze": 0,
         "band_weights": (1.0, 1.0, 1.0), "schedule": "cosine", "warmup": 1, "weight_decay": 0.1,
         "betas": (0.9, 0.95), "clip_norm": 1.0, "ema": 0.9, "cfg_dropout": 0.0, "word_dropout": 0.0,
         "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,

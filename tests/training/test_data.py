@@ -136,11 +136,12 @@ def test_passages_are_cut_from_the_mix_where_the_table_says(tmp_path: Path) -> N
         tmp_path / "tokens" / "x", [[Member("a", "mix.npy", data_npy(codes)), Member("a", "bass.npy", npy(9))]]
     )
     spans = sections(("intro", 0, 1), ("drop", 1, 2.5), ("buildup", 2.5, 4), ("drop", 4, 4.4), ("drop", 4.4, 60))
-    write_tracks(tmp_path / "train.csv", [Track("a", "x", caption="riddim", structure=spans)])
+    write_tracks(tmp_path / "train.csv", [Track("a", "x", caption="riddim", structure=spans, downbeats="0.2 1.74 3.28 4.8 6.3")])
     found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drops", TEMPLATE, 50)
     assert [(int(t.codes[0, 0]), t.codes.shape[1], t.texts) for t in found] == [
         (50, 75, ("drop, riddim",)), (220, 80, ("drop, riddim",)),
     ], "the drop of 0.4 s is too short, the last ends with the track"  # fmt: skip
+    assert [t.bars.tolist() for t in found] == [[37], [20]], "where its bars begin, in frames from its own beginning"
     with pytest.raises(UserError, match="add tracks, or name 'breakdown' sections in metadata.csv"):
         data.load(tmp_path / "tokens", tmp_path / "train.csv", "breakdowns", TEMPLATE, 50)
 
@@ -185,6 +186,20 @@ def test_what_is_shorter_than_a_segment_is_padded_and_marked() -> None:
         assert length == (21 if track_id == "short0" else 30)
         assert (np.diff(row[:, :length]) == 1).all() and (row[:, length:] == 0).all()
     assert not made.whole and sampler().at(0).whole
+
+
+def test_crops_begin_where_bars_do_in_tracks_that_have_some() -> None:
+    plain = rows(1, "own", 100)[0]
+    beat = replace(plain, bars=np.array([3, 23, 43, 63, 83]))
+    late = replace(plain, bars=np.array([83]))
+
+    def starts(row: data.Tokens, crops: str) -> set[int]:
+        made = data.Sampler([row], [row], 0.0, 4, 30, 0.0, 0.0, "0/key", crops=crops)
+        return {int(codes[0, 0]) for n in range(60) for codes in made.at(n).codes}
+
+    assert starts(beat, "bars") == {3, 23, 43, 63}  # from 83 on it is too short
+    assert len(starts(beat, "anywhere")) > 30
+    assert len(starts(plain, "bars")) > 30 and len(starts(late, "bars")) > 30
 
 
 def variants(row: data.Tokens, count: int) -> tuple[data.Tokens, ...]:
@@ -232,6 +247,7 @@ def test_bands_and_variants_are_read_and_cut_with_the_codes(tmp_path: Path) -> N
     shards.write(tmp_path / "tokens/x", [members])
     drop_s = sections(("drop", 1.5, 3))
     row = Track("a", "x", caption="riddim at 140 BPM in A minor", bpm=140.0, key="A minor", structure=drop_s)
+    row = replace(row, downbeats="1.5 2.1")
     write_tracks(tmp_path / "t.csv", [row])
     (whole,) = data.load(tmp_path / "tokens", tmp_path / "t.csv", "mix", TEMPLATE, 50)
     assert whole.levels is not None and np.array_equal(whole.levels, levels) and np.array_equal(whole.codes, codes)
@@ -239,6 +255,7 @@ def test_bands_and_variants_are_read_and_cut_with_the_codes(tmp_path: Path) -> N
     assert drop.levels is not None and (drop.levels[0, 0], drop.levels.shape[1]) == (75, 75)
     (variant,) = drop.variants
     assert (int(variant.codes[0, 0]), variant.codes.shape[1]) == (1050, 50), "the drop comes earlier in a faster take"
+    assert (drop.bars.tolist(), variant.bars.tolist()) == ([0, 30], [0, 20])
     assert drop.texts == ("drop, riddim at 140 BPM in A minor",) and variant.levels is None
     assert variant.texts == ("drop, riddim at 210 BPM in B minor",)
     write_tracks(tmp_path / "t.csv", [replace(row, caption="my edit, 140 BPM")])

@@ -23,7 +23,7 @@ METADATA, EXCLUDE = "metadata.csv", "exclude.csv"
 BPM = (20.0, 400.0)
 _MEASURED = (
     *("id", "sha256", "fingerprint", "tier", "bpm_confidence", "key_confidence", "swing", "wobble_hz"),
-    *("sub_bass_share", "brightness_hz", "analysis", "flags", "variants"),
+    *("sub_bass_share", "brightness_hz", "downbeats", "analysis", "flags", "variants"),
 )
 """Columns that a user cannot say."""
 _KEPT = ("genre", "duration")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CHOICES = {
+    "crops": ("bars", "anywhere"),
     "precision": ("fp32", "bf16"),
     "schedule": ("cosine", "constant", "inverse_sqrt"),
     "method": ("full", "lora", "dora"),
@@ -20,6 +21,7 @@ class TrainConfig:
     accumulate: int  # forward passes in an optimizer step, shared out among the processes
     segment_s: float
     shortest_s: float  # shorter passages are left out; up to segment_s they are padded, and padding never counts
+    crops: str  # where sequences begin: where a bar does, in tracks that have a beat, or anywhere
     precision: str
     checkpointing: bool
     method: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Tokens:
     """The codes int16 [K, T] of one view of one track, and what is said of it, in one or more ways.
 
     levels: float16 [3, T], the bands' levels where they were encoded. variants: the same passage as
-    `encode` augmented it, with the texts that are true of it then.
+    `encode` augmented it, with the texts that are true of it then. bars: int64 [N], frames in which bars begin.
     """
 
     track_id: str
@@ -46,6 +46,7 @@ class Tokens:
     texts: tuple[str, ...]
     levels: Levels | None = None
     variants: tuple[Tokens, ...] = ()
+    bars: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def load(tokens: Path, table: Path, view: str, template: captions.Template, min_frames: int) -> list[Tokens]:
@@ -88,11 +89,9 @@ def _passages(
     texts = tuple(captions.for_view(text, view, template) for text in track.texts)
     told = [(made, _told(made, track, tracks, view, template)) for made in arrays.variants]
     rows = []
-    for start, end in spans:
-        row = _cut(arrays, track.id, texts, start, end)
-        variants = tuple(
-            _cut(made, track.id, lines, start / made.change.stretch, end / made.change.stretch) for made, lines in told
-        )
+    for span in spans:
+        row = _cut(arrays, track, texts, span)
+        variants = tuple(_cut(made, track, lines, span, made.change.stretch) for made, lines in told)
         rows.append(replace(row, variants=variants))
     return rows
 
@@ -113,11 +112,15 @@ def _told(
     return tuple(captions.for_view(line, view, template) for line in lines)
 
 
-def _cut(arrays: Arrays | Variant, track_id: str, texts: tuple[str, ...], start: float, end: float) -> Tokens:
-    """The frames from `start` to `end`."""
-    part = slice(round(start), round(end))
-    levels = None if arrays.levels is None else arrays.levels[:, part]
-    return Tokens(track_id, arrays.codes[:, part], texts, levels)
+def _cut(
+    arrays: Arrays | Variant, track: Track, texts: tuple[str, ...], span: tuple[float, float], stretch: float = 1.0
+) -> Tokens:
+    """The frames of a span of the original, `stretch` times as fast."""
+    start, end = (round(frame / stretch) for frame in span)
+    codes = arrays.codes[:, start:end]
+    levels = None if arrays.levels is None else arrays.levels[:, start:end]
+    bars = np.round(np.array(track.bars) * FRAME_RATE / stretch).astype(np.int64) - start
+    return Tokens(track.id, codes, texts, levels, bars=bars[(bars >= 0) & (bars < codes.shape[1])])
 
 
 def load_held_out(
@@ -196,7 +199,7 @@ class Sampler:
     """Batches as a pure function of the step, so that resuming needs no sampler state.
 
     Each epoch visits every sequence once, in an order drawn from (seed, key, epoch), at a random
-    crop. Of every 1/replay_share sequences exactly one is replayed. Where sequences have augmented
+    crop: with `crops` bars, one that begins where a bar does. Of every 1/replay_share sequences exactly one is replayed. Where sequences have augmented
     variants, those take the share that `augmented_share` says, by how many of `batches` are done.
     """
 
@@ -210,6 +213,7 @@ class Sampler:
     name: str  # seed and key
     batches: int = 1  # in the whole stage
     weighing: BandWeights | None = None
+    crops: str = "anywhere"  # or bars
 
     def at(self, index: int) -> Batch:
         """Batch number `index`."""
@@ -217,7 +221,7 @@ class Sampler:
         draw = rng(self.name, "batch", index)
         rows = [self._row(n) for n in range(first, first + self.batch_size)]
         rows = self._augmented(rows, index)
-        starts = [int(draw.integers(max(0, row.codes.shape[1] - self.frames) + 1)) for row in rows]
+        starts = [self._start(row, draw) for row in rows]
         parts = [row.codes[:, s : s + self.frames] for row, s in zip(rows, starts, strict=True)]
         lengths = np.array([part.shape[1] for part in parts])
         codes = np.stack([np.pad(p, ((0, 0), (0, self.frames - p.shape[1]))) for p in parts])
@@ -225,6 +229,11 @@ class Sampler:
         told = [row.texts[int(draw.integers(len(row.texts)))] for row in rows]
         texts = [None if dropped else self._drop_words(text, draw) for text in told]
         return Batch(codes, texts, [row.track_id for row in rows], lengths, self._weights(rows, starts))
+
+    def _start(self, row: Tokens, draw: np.random.Generator) -> int:
+        last = max(0, row.codes.shape[1] - self.frames)
+        bars = row.bars[row.bars <= last] if self.crops == "bars" else row.bars[:0]
+        return int(draw.choice(bars)) if len(bars) else int(draw.integers(last + 1))
 
     def _augmented(self, rows: list[Tokens], index: int) -> list[Tokens]:
         """Rows, some of them as variants; drawn apart, so that sets without variants are drawn as they ever were."""

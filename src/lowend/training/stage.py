@@ -118,6 +118,7 @@ def run(
         word_dropout=config.word_dropout,
         name=name,
         batches=config.steps * config.accumulate,
+        crops=config.crops,
         weighing=data.weighing([*own, *replay], config.band_weights) if config.band_weighted else None,
     )
     held_out, _ = data.load_held_out(folders.tokens, folders.splits / "valid.csv", view, template, frames)
