@@ -30,6 +30,7 @@ from lowend.errors import script
 from lowend.metrics import cross_entropy, listening, memorisation, mmd, sound
 from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.intake import Item
+from lowend.metrics.parts import Parts
 from lowend.metrics.reference import Ears, Real, Trained
 from lowend.models import codec as codecs
 from lowend.models import musicgen, tagger
@@ -153,7 +154,9 @@ def listener(codec: Path, real: Sequence[Item], train: Sequence[tuple[Item, np.n
     )
     limits = memorisation.calibrate(pieces)
     held = Trained(prints, trained, pieces)
-    return listening.Listener(ears, known, np.concatenate(tracks), mmd.real(tracks), held, limits, model, None)
+    return listening.Listener(
+        ears, known, np.concatenate(tracks), mmd.real(tracks), held, limits, model, None, Parts({}, KIT / "separator")
+    )
 
 
 def judge(ready: listening.Listener, items: Sequence[Item]) -> dict[str, float]:

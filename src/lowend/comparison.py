@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowend.errors import UserError
-from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
+from lowend.figures import DESCRIPTIONS, DISTANCES, PART_DISTANCES, SHARES, verdict
 
 BASE = "base"
 CHANGE = "its change (paired)"
@@ -109,7 +109,7 @@ def _table(genre: str, found: Sequence[Column]) -> Table:
         ("held-out cross-entropy (nats)", [_value(c.values, "ce", ".3f") for c in found]),
         (CHANGE, [_change(c.values, "ce_change", "+.3f", BASE) for c in found]),
     ]
-    for name, title, digits in DISTANCES:
+    for name, title, digits in (*DISTANCES, *PART_DISTANCES):
         form = f".{digits}f"
         rows.append((title, [_value(c.values, name, form) for c in found]))
         rows.append((CHANGE, [_change(c.values, f"{name}_change", f"+{form}", c.against) for c in found]))

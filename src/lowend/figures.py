@@ -21,6 +21,14 @@ DISTANCES = (("fad", "FAD", 2), ("mmd", "MMD", 4))
 """Distances to real music, and the digits that mean something; the lower, the better."""
 
 
+PART_DISTANCES = (
+    ("low_fad", "FAD of 20–200 Hz", 2),
+    ("drums_fad", "FAD of the drums", 2),
+    ("bass_fad", "FAD of the bass", 2),
+)
+"""The same of parts of the sound, where `evaluate.parts` asks for them."""
+
+
 def verdict(low: float, high: float) -> tuple[str, str]:
     """What the interval of a difference says where lower is better, and the tone to say it in."""
     if low <= 0 <= high:

@@ -87,10 +87,12 @@ def folder(path: Path, level: float, count: int = CLIPS) -> Path:
     return path
 
 
-def compared(mine: Path, theirs: Path, kld: str = "", clap: str = "") -> tuple[dict[str, float], list[Judged]]:
+def compared(
+    mine: Path, theirs: Path, kld: str = "", clap: str = "", parts: tuple[str, ...] = ()
+) -> tuple[dict[str, float], list[Judged]]:
     nowhere = Path("nowhere")
     folders = Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
-    config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear", kld=kld, clap=clap)
+    config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear", parts=parts, kld=kld, clap=clap)
     return evaluation.compare("x", mine, theirs, folders, nowhere, config)
 
 

@@ -10,13 +10,26 @@ import numpy as np
 
 from lowend import captions
 from lowend.audio.io import Wave
-from lowend.metrics import clap, cross_entropy, fad, genre, intake, listening, memorisation, mmd, reference, sound
+from lowend.metrics import (
+    clap,
+    cross_entropy,
+    fad,
+    genre,
+    intake,
+    listening,
+    memorisation,
+    mmd,
+    parts,
+    reference,
+    sound,
+)  # fmt: skip
 from lowend.metrics.absent import attempt, mark
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import TAGGERS
 from lowend.metrics.listening import Judged, Listener
+from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
 from lowend.models import codec as codecs
 from lowend.models import musicgen, tagger
@@ -33,12 +46,15 @@ class EvaluateConfig:
     bootstrap: int
     analysis: str
     embedder: str
+    parts: tuple[str, ...]
     kld: str
     clap: str
 
     def __post_init__(self) -> None:
         if self.embedder not in EMBEDDERS:
             raise ValueError(f"evaluate.embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
+        if unknown := [part for part in self.parts if part not in PARTS]:
+            raise ValueError(f"evaluate.parts holds {unknown[0]!r}; it may hold {', '.join(PARTS)}")
         if self.kld and self.kld not in TAGGERS:
             raise ValueError(f'evaluate.kld must be "" or one of {", ".join(TAGGERS)}, got {self.kld!r}')
         if self.bootstrap < 100:
@@ -66,7 +82,9 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     }
 
 
-def listener(folders: Folders, config: EvaluateConfig, clip_s: float) -> tuple[Listener, dict[str, float]]:
+def listener(
+    folders: Folders, separator: Path, config: EvaluateConfig, clip_s: float
+) -> tuple[Listener, dict[str, float]]:
     """What hears clips of `clip_s` seconds, and marks of what was asked for and cannot be had.
 
     Raises:
@@ -84,7 +102,9 @@ def listener(folders: Folders, config: EvaluateConfig, clip_s: float) -> tuple[L
     ]
     background = np.concatenate(real.tracks)
     codec = codecs.load(folders.codec, codecs.device())
-    made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score)
+    cut = reference.real_parts(folders, ears, name, config.parts, separator)
+    held = Parts({part: np.concatenate(windows) for part, windows in cut.items()}, separator)
+    made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score, held)
     return made, {key: value for gap in gaps for key, value in mark(gap).items()}
 
 
@@ -100,7 +120,7 @@ def compare(
         ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
     """
     sets = [intake.read(folder) for folder in (samples, against)]
-    ready, marks = listener(folders, config, max(item.wav.shape[1] / item.rate for item in sets[0]))
+    ready, marks = listener(folders, separator, config, max(item.wav.shape[1] / item.rate for item in sets[0]))
     mine, theirs = (listening.hear(ready, items) for items in sets)
     asked = sorted({item.clip.sub_genre for item in mine.items} & set(ready.ears.starter.classes))
     (metrics, judged), (other, beside) = (
@@ -112,6 +132,7 @@ def compare(
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
         **fad.change(background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
+        **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
         **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
         **changes(judged, beside, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),

@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 
 from lowend.audio.io import Wave
-from lowend.metrics import adherence, clap, fad, fad_infinity, genre, kld, memorisation, mmd, sound
+from lowend.metrics import adherence, clap, fad, fad_infinity, genre, kld, memorisation, mmd, parts, sound
 from lowend.metrics.absent import attempt, mark
 from lowend.metrics.adherence import Adherence
 from lowend.metrics.embedders import Embeddings
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import Tags
 from lowend.metrics.memorisation import Codes, Nearest, Thresholds
+from lowend.metrics.parts import Parts
 from lowend.metrics.reference import Ears, Real, Trained
 from lowend.metrics.sound import Sound
 from lowend.models import codec as codecs
@@ -37,6 +38,7 @@ class Listener:
     limits: Thresholds | None  # None: too little real music to say how near is too near
     codec: CompressionModel
     clap: clap.Score | None
+    parts: Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Heard:
     items: Sequence[Item]
     embedded: list[Embeddings]  # of each clip, [n, D]
     kernels: mmd.Kernels
+    parts: dict[str, list[Embeddings]]  # of each part, of each clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,14 @@ def hear(listener: Listener, items: Sequence[Item]) -> Heard:
     Raises:
         ValueError: there are too few windows for FAD or too few clips for MMD.
     """
-    embedded = [listener.ears.embedder.embed(item.wav, item.rate) for item in items]
-    fad.check(listener.background, np.concatenate(embedded), listener.ears.embedder.least_windows)
-    return Heard(items, embedded, mmd.kernels(listener.kernels, embedded))
+    ear, held = listener.ears.embedder, listener.parts
+    embedded = [ear.embed(item.wav, item.rate) for item in items]
+    fad.check(listener.background, np.concatenate(embedded), ear.least_windows)
+    kernels = mmd.kernels(listener.kernels, embedded)
+    cut = parts.embed(((item.wav, item.rate) for item in items), held.background, ear.embed, held.separator)
+    for part, windows in held.background.items():
+        fad.check(windows, np.concatenate(cut[part]), ear.least_windows)
+    return Heard(items, embedded, kernels, cut)
 
 
 def judge(
@@ -147,6 +155,7 @@ def _distances(heard: Heard, listener: Listener, resamples: int, name: str) -> d
     metrics = {
         **fad.score(background, heard.embedded, resamples, name).as_metrics("fad"),
         **mmd.score(heard.kernels, resamples, name).as_metrics("mmd"),
+        **parts.score(listener.parts.background, heard.parts, resamples, name),
     }
     far = attempt("fad_infinity", lambda: fad_infinity.score(background, heard.embedded, resamples, name))
     return metrics | (far.as_metrics("fad_infinity") if far else mark("fad_infinity"))

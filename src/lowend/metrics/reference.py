@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lowend import cache, captions
 from lowend.audio.io import Wave
-from lowend.metrics import embedders, kld, memorisation, sound
+from lowend.metrics import embedders, kld, memorisation, parts, sound
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.kld import Tags
 from lowend.metrics.memorisation import Fingerprints, Nearest
@@ -164,6 +164,24 @@ def _hear_real(folders: Folders, ears: Ears, rows: Sequence[Tokens]) -> Arrays:
         "sounds": np.array(figures, np.float64),
         "tags": np.array([ears.tags(*one) for one in sounds] if ears.tags else []),
     }
+
+
+def real_parts(
+    folders: Folders, ears: Ears, name: str, wanted: Sequence[str], separator: Path
+) -> dict[str, list[Embeddings]]:
+    """The wanted parts of the held-out tracks, heard or remembered: [n, D] of each track, in the order of `real`."""
+
+    def hear() -> Arrays:
+        codec = codecs.load(folders.codec, codecs.device())
+        sounds = decoded(codec, held_out(folders.tokens, folders.splits), REAL_S)
+        found = parts.embed(sounds, wanted, ears.embedder.embed, separator)
+        return {key: array for part, windows in found.items() for key, array in join(part, windows).items()}
+
+    if not wanted:
+        return {}
+    path = digest(folders, "parts", REAL_S, *wanted, *parts.sources(wanted, separator), name)
+    arrays = kept(path, hear)
+    return {part: split(part, arrays) for part in wanted}
 
 
 def trained(folders: Folders, ears: Ears, name: str, clip_s: float) -> Trained:

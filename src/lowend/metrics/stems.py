@@ -1,4 +1,4 @@
-"""The bass of clips, for what a mix cannot tell: made by the starter's separator, only where it is asked for."""
+"""Stems of clips and of what they are held against, for what a mix cannot tell: by the starter's separator."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ _OVERLAP = 0.1
 @lru_cache(maxsize=1)
 def _separator(kit: Path) -> Separator:
     return Separator("starter", kit, shifts=0, overlap=_OVERLAP, stems=4)
+
+
+def separate(wav: Wave, rate: int, kit: Path) -> tuple[dict[str, Wave], int]:
+    """The stems of a mix [C, S], each [C', S'], and their Hz."""
+    separator = _separator(kit)
+    (made,) = separator.separate([(wav, rate, "")])
+    return made, int(separator.samplerate)
 
 
 def basses(items: Sequence[Item], kit: Path) -> list[tuple[Wave, int] | None]:
