@@ -14,9 +14,11 @@ import torch
 
 from lowend.models import musicgen
 from lowend.models.musicgen import MusicGen
+from lowend.models.musicgen_family import MusicGenFamily
 from lowend.training import data
 from lowend.training.config import TrainConfig
 
+FAMILY = MusicGenFamily()
 FRAMES = 24
 TEXTS = ("trap hip-hop at 140 BPM in F minor", "a dark trap beat")
 

@@ -42,7 +42,7 @@ def run(
     drop = {"cfg_dropout": 0.3, "word_dropout": 0.3}
     config = mini.config(**drop | change)
     sampler = mini.sampler(batches=6, **drop)
-    return loop.train(lm or mini.lm(), sampler, config, 1e-2, mini.spread, scratch, both), log
+    return loop.train(mini.FAMILY, lm or mini.lm(), sampler, config, 1e-2, mini.spread, scratch, both), log
 
 
 def kill_at(step: int) -> Callable[[Record], None]:
@@ -92,7 +92,7 @@ torch.save = killed_while_writing
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
 config, sampler = (make(cfg_dropout=0.3, word_dropout=0.3) for make in (mini.config, mini.sampler))
-loop.train(mini.lm(), sampler, config, 1e-2, mini.spread, Path(sys.argv[1]), lambda _: None)
+loop.train(mini.FAMILY, mini.lm(), sampler, config, 1e-2, mini.spread, Path(sys.argv[1]), lambda _: None)
 """
 
 
@@ -167,12 +167,12 @@ def test_a_batch_that_is_not_finite_changes_nothing_and_the_next_takes_its_place
             return sampler.at(good[index])
 
     expected = loop.train(
-        mini.lm(), Without(*[getattr(sampler, f) for f in data.Sampler.__slots__]), mini.config(), 1e-2, mini.spread,
+        mini.FAMILY, mini.lm(), Without(*[getattr(sampler, f) for f in data.Sampler.__slots__]), mini.config(), 1e-2, mini.spread,
         tmp_path / "a", lambda _: None,
     )  # fmt: skip
     poisoned(lm, monkeypatch, "track1", where=where)
     with caplog.at_level(logging.WARNING):
-        found = loop.train(lm, sampler, mini.config(), 1e-2, mini.spread, tmp_path / "b", lambda _: None)
+        found = loop.train(mini.FAMILY, lm, sampler, mini.config(), 1e-2, mini.spread, tmp_path / "b", lambda _: None)
     assert found.skipped == [n for n in bad if n < good[-1]] and found.skipped
     assert mini.same(found.raw, expected.raw) and mini.same(found.ema, expected.ema)
     assert f"of step {bad[0] + 1} is" in caplog.text and "track1" in caplog.text and "going on" in caplog.text
@@ -212,9 +212,9 @@ def test_accumulation_keeps_every_gradient(tmp_path: Path) -> None:
 
     halves = Halves(*[getattr(two, f) for f in data.Sampler.__slots__])
     config = mini.config(steps=2, batch_size=4)
-    whole = loop.train(mini.lm(), four, config, 1e-2, mini.spread, tmp_path / "a", lambda _: None)
+    whole = loop.train(mini.FAMILY, mini.lm(), four, config, 1e-2, mini.spread, tmp_path / "a", lambda _: None)
     split = replace(config, batch_size=2, accumulate=2)
-    parts = loop.train(mini.lm(), halves, split, 1e-2, mini.spread, tmp_path / "b", lambda _: None)
+    parts = loop.train(mini.FAMILY, mini.lm(), halves, split, 1e-2, mini.spread, tmp_path / "b", lambda _: None)
     for key in ("train_ce", "grad_norm", "train_ce_k3"):
         assert parts.history[0][key] == pytest.approx(whole.history[0][key], abs=1e-5)
     for name, value in whole.raw.items():
@@ -229,13 +229,13 @@ def test_the_average_is_what_is_evaluated(tmp_path: Path) -> None:
         scored.append({k: v.clone() for k, v in lm.state_dict().items()})
         return -float(len(scored))
 
-    result = loop.train(mini.lm(), mini.sampler(), mini.config(), 1e-2, validate, tmp_path, lambda _: None)
+    result = loop.train(mini.FAMILY, mini.lm(), mini.sampler(), mini.config(), 1e-2, validate, tmp_path, lambda _: None)
     assert mini.same(scored[-1], result.ema) and not mini.same(result.raw, result.ema)
     by_hand = {k: v.clone() for k, v in mini.lm().state_dict().items()}
     states: list[dict[str, torch.Tensor]] = []
     model = mini.lm()
     loop.train(
-        model, mini.sampler(), mini.config(), 1e-2, mini.spread, tmp_path / "b",
+        mini.FAMILY, model, mini.sampler(), mini.config(), 1e-2, mini.spread, tmp_path / "b",
         lambda _: states.append({k: v.clone() for k, v in model.state_dict().items()}),
     )  # fmt: skip
     for n, state in enumerate(states, 1):
@@ -265,6 +265,7 @@ def test_checkpointing_changes_no_bit(tmp_path: Path) -> None:
 def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
     scores = iter([1.0, 2.0, 3.0])
     result = loop.train(
+        mini.FAMILY,
         mini.lm(),
         mini.sampler(),
         mini.config(patience=2),
@@ -281,7 +282,9 @@ def test_band_weights_reach_the_training_and_ones_do_not(tmp_path: Path) -> None
     plain, _ = run(tmp_path / "plain")
     for weights, equal in (((1.0, 1.0, 1.0), True), ((2.0, 1.0, 0.5), False)):
         sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=data.weighing(rows, weights))
-        made = loop.train(mini.lm(), sampler, mini.config(), 1e-2, mini.spread, tmp_path / str(weights), lambda _: None)
+        made = loop.train(
+            mini.FAMILY, mini.lm(), sampler, mini.config(), 1e-2, mini.spread, tmp_path / str(weights), lambda _: None
+        )
         worst = max(float((made.raw[k] - plain.raw[k]).abs().max()) for k in plain.raw)
         assert (worst < 1e-4) == equal
 

@@ -31,7 +31,7 @@ def moved(lm: nn.Module) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_training_starts_at_the_base_to_the_bit(method: str) -> None:
     lm, base = mini.lm(), mini.lm()
-    methods.prepare(lm, mini.config(method=method), "0/test")
+    methods.prepare(lm, lm.transformer.layers, mini.config(method=method), "0/test")
     assert torch.equal(losses(lm), losses(base))
     assert mini.same(methods.merged(lm, lm.state_dict()), base.state_dict())
 
@@ -39,7 +39,7 @@ def test_training_starts_at_the_base_to_the_bit(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_merged_weights_are_the_model_that_was_trained(method: str) -> None:
     lm, plain = mini.lm(), mini.lm(seed=1)
-    methods.prepare(lm, mini.config(method=method), "0/test")
+    methods.prepare(lm, lm.transformer.layers, mini.config(method=method), "0/test")
     moved(lm)
     state, expected = lm.state_dict(), losses(lm)
     plain.load_state_dict(methods.merged(lm, state))
@@ -92,7 +92,7 @@ def test_the_update_is_peft_s(method: str) -> None:
 )
 def test_only_what_was_asked_trains(method: str, freeze: int, trains: set[str]) -> None:
     lm = mini.lm()
-    methods.prepare(lm, mini.config(method=method, freeze=freeze), "0/test")
+    methods.prepare(lm, lm.transformer.layers, mini.config(method=method, freeze=freeze), "0/test")
     names = [name for name, p in lm.named_parameters() if p.requires_grad]
     assert {name.split(".")[0] for name in names} == trains
     assert any(name.startswith("transformer.layers.0.") for name in names) == (freeze == 0)
@@ -105,12 +105,13 @@ def test_adapters_hold_few_numbers_and_are_drawn_by_name() -> None:
     made = []
     for name in ("0/test", "0/test", "1/test"):
         lm = mini.lm()
-        methods.prepare(lm, mini.config(method="lora"), name)
+        methods.prepare(lm, lm.transformer.layers, mini.config(method="lora"), name)
         made.append({k: v for k, v in lm.state_dict().items() if k.endswith(".a")})
     assert mini.same(made[0], made[1]) and not any(torch.equal(made[0][k], made[2][k]) for k in made[0])
 
 
 @pytest.mark.parametrize(("method", "freeze"), [("full", 3), ("lora", 2)])
 def test_freezing_more_than_there_is_is_refused(method: str, freeze: int) -> None:
+    lm = mini.lm()
     with pytest.raises(UserError, match=rf"`train.freeze` is {freeze}, and the model has 2 layers; lower it"):
-        methods.prepare(mini.lm(), mini.config(method=method, freeze=freeze), "0/test")
+        methods.prepare(lm, lm.transformer.layers, mini.config(method=method, freeze=freeze), "0/test")

@@ -35,7 +35,7 @@ change, out = json.loads(sys.argv[2]), Path(sys.argv[1])
 crew, rows, told = team.join(change["accumulate"]), mini.rows(), {}
 for name, weighing in (("plain", None), ("weighted", data.weighing(rows, (2.0, 1.0, 0.5)))):
     sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=weighing)
-    result = loop.train(mini.lm(), sampler, mini.config(**change), 1e-3, mini.spread, out / name, lambda _: None, crew)
+    result = loop.train(mini.FAMILY, mini.lm(), sampler, mini.config(**change), 1e-3, mini.spread, out / name, lambda _: None, crew)
     save_file(result.raw, out / f"{name}-{crew.rank}.safetensors")
     told[name] = result.history
 (out / f"{crew.rank}.json").write_text(json.dumps(told))
@@ -67,7 +67,9 @@ def test_two_processes_equal_one_with_accumulation(tmp_path: Path) -> None:
     for name, weighing in (("plain", None), ("weighted", data.weighing(rows, (2.0, 1.0, 0.5)))):
         sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=weighing)
         scratch = tmp_path / f"one-{name}"
-        one = loop.train(mini.lm(), sampler, mini.config(**CHANGE), 1e-3, mini.spread, scratch, lambda _: None)
+        one = loop.train(
+            mini.FAMILY, mini.lm(), sampler, mini.config(**CHANGE), 1e-3, mini.spread, scratch, lambda _: None
+        )
         first, second = (load_file(tmp_path / f"two/{name}-{rank}.safetensors") for rank in range(2))
         assert mini.same(first, second)
         for key, value in one.raw.items():

@@ -1,7 +1,8 @@
 """One stage of the curriculum: a flat loop that can be killed at any step.
 
 What a step does depends on the state and the step's number alone: batches, dropped words and
-dropped conditions come from the sampler, and the models have no dropout. A state therefore needs
+dropped conditions come from the sampler, a loss gets its noise by the batch's number, and the models
+have no dropout. A state therefore needs
 no random generators, and training resumed equals training straight through, to the bit on a CPU.
 """
 
@@ -15,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lowend.errors import UserError
-from lowend.models import musicgen
-from lowend.models.musicgen import MusicGen
-from lowend.training import interrupt, loss, methods, resume
+from lowend.models.family import Family
+from lowend.seeds import seed
+from lowend.training import interrupt, methods, resume
 from lowend.training.config import TrainConfig
-from lowend.training.data import Batch, Sampler
+from lowend.training.data import Sampler
 from lowend.training.schedule import ema_decay, lr_factor, update_ema
 from lowend.training.team import ALONE, Team
 
@@ -62,18 +62,19 @@ def _overwrite(kept: State, state: State) -> None:
         kept[name].copy_(value.detach())
 
 
-def optimizer_of(lm: MusicGen, config: TrainConfig, lr: float) -> torch.optim.AdamW:
+def optimizer_of(lm: nn.Module, config: TrainConfig, lr: float) -> torch.optim.AdamW:
     """AdamW over what trains, with torch's fused kernel."""
     parameters = [p for p in lm.parameters() if p.requires_grad]
     return torch.optim.AdamW(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
 
 
 def train(
-    lm: MusicGen,
+    family: Family,
+    lm: nn.Module,
     sampler: Sampler,
     config: TrainConfig,
     lr: float,
-    validate: Callable[[MusicGen], float],
+    validate: Callable[[nn.Module], float],
     scratch: Path,
     on_step: Callable[[dict[str, float]], None],
     team: Team = ALONE,
@@ -90,14 +91,14 @@ def train(
         UserError: more batches than that were not finite; the message names the last one's tracks.
         Stopped: SIGINT or SIGTERM came; the state is saved.
     """
-    methods.prepare(lm, config, sampler.name)
+    methods.prepare(lm, family.layers(lm), config, sampler.name)
     optimizer = optimizer_of(lm, config, lr)
     averaged = copy.deepcopy(lm).eval()
     ema = averaged.state_dict()
     history: list[dict[str, float]] = []
     skipped: list[int] = []
     best: dict[str, Any] = {"loss": math.inf, "step": 0, "ema": _copy(ema), "raw": _copy(lm.state_dict())}
-    step, misses = 0, 0
+    step, misses, valid = 0, 0, f"valid_{family.measure}"
     state = resume.load(scratch)
     if state is not None:
         lm.load_state_dict(state["raw"])
@@ -108,13 +109,13 @@ def train(
         for record in history:
             on_step(record)
     lm.train()
-    lm.transformer.checkpointing = config.checkpointing
+    family.checkpoint(lm, config.checkpointing)
     with interrupt.listen() as listener:
         while step < config.steps and misses < config.patience:
             for group in optimizer.param_groups:
                 group["lr"] = lr * lr_factor(step, config.steps, config.warmup, config.schedule)
             try:
-                made = _step(lm, sampler, optimizer, config, step + len(skipped), team)
+                made = _step(family, lm, sampler, optimizer, config, step + len(skipped), team)
             except NotFinite as problem:
                 skipped.append(step + len(skipped))
                 _bear(problem, step + 1, len(skipped), config.skips)
@@ -124,10 +125,10 @@ def train(
             update_ema(ema, lm.state_dict(), ema_decay(step, config.ema))
             validating = step % config.validate_every == 0 or step == config.steps
             if validating:
-                record["valid_ce"] = team.agree(validate(averaged))
-                if record["valid_ce"] < best["loss"]:
+                record[valid] = team.agree(validate(averaged))
+                if record[valid] < best["loss"]:
                     misses = 0
-                    best |= {"loss": record["valid_ce"], "step": step}
+                    best |= {"loss": record[valid], "step": step}
                     _overwrite(best["ema"], ema)
                     _overwrite(best["raw"], lm.state_dict())
                 else:
@@ -147,7 +148,7 @@ def train(
                     "which is saved: run the same command again to go on"
                 )
     lm.eval()
-    lm.transformer.checkpointing = False
+    family.checkpoint(lm, False)
     optimizer.zero_grad(set_to_none=True)
     averages, raw = methods.merged(lm, best["ema"]), methods.merged(lm, best["raw"])
     methods.strip(lm)
@@ -170,20 +171,28 @@ def _bear(problem: NotFinite, step: int, count: int, skips: int) -> None:
 
 
 def _step(
-    lm: MusicGen, sampler: Sampler, optimizer: torch.optim.Optimizer, config: TrainConfig, number: int, team: Team
+    family: Family,
+    lm: nn.Module,
+    sampler: Sampler,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    number: int,
+    team: Team,
 ) -> dict[str, float]:
-    """One optimizer step over `accumulate` batches, each counting by its tokens; returns losses and gradient norm.
+    """One optimizer step over `accumulate` batches, each counting by its frames; returns losses and gradient norm.
 
     Raises:
         NotFinite: a loss or the gradient is not; weights and optimizer are as they were.
     """
-    batches = [sampler.at(number * config.accumulate + micro) for micro in range(config.accumulate)]
-    weights = _weights(lm, batches)
-    table = torch.zeros(config.accumulate, lm.num_codebooks, device=next(lm.parameters()).device)
+    first, parts = number * config.accumulate, family.parts(lm)
+    batches = [sampler.at(first + micro) for micro in range(config.accumulate)]
+    weights = family.weigh(lm, batches)
+    table = torch.zeros(config.accumulate, len(parts), device=next(lm.parameters()).device)
     optimizer.zero_grad(set_to_none=True)
     for micro in team.mine(config.accumulate):
-        losses = _losses(lm, batches[micro], weights[micro], config.precision)
-        # Position weights hold a batch's share of the step's tokens; without any, shares are equal.
+        noise = torch.Generator().manual_seed(seed(sampler.name, "noise", first + micro))
+        losses = family.losses(lm, batches[micro], weights[micro], config.precision, noise)
+        # Position weights hold a batch's share of the step; without any, shares are equal.
         share = 1 / config.accumulate if weights[micro] is None else 1.0
         (losses.mean() * share).backward()
         table[micro] = losses.detach() * share
@@ -197,26 +206,6 @@ def _step(
     if not math.isfinite(norm):
         raise NotFinite("the gradient norm", norm, [track for batch in batches for track in batch.track_ids])
     optimizer.step()
-    per_codebook = losses_by_batch.sum(0)
-    books = {f"train_ce_k{k}": value for k, value in enumerate(per_codebook.tolist())}
-    return {"train_ce": float(per_codebook.mean()), "grad_norm": norm, **books}
-
-
-def _weights(lm: MusicGen, batches: Sequence[Batch]) -> Sequence[Tensor | None]:
-    """Position weights of a step's batches, or None for each where all frames count alike."""
-    if all(batch.weights is None and batch.whole for batch in batches):
-        return [None] * len(batches)
-    frames = [
-        np.ones((len(batch.codes), batch.codes.shape[2]), np.float32) if batch.weights is None else batch.weights
-        for batch in batches
-    ]
-    return loss.weigh(frames, [batch.lengths for batch in batches], lm.delays)
-
-
-def _losses(lm: MusicGen, batch: Batch, weights: Tensor | None, precision: str) -> Tensor:
-    """Losses [K] of one batch; bf16 computes in bfloat16 under autocast, weights and their updates stay float32."""
-    device = next(lm.parameters()).device
-    codes = torch.from_numpy(batch.codes).long().to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        conditions = musicgen.embed(lm, batch.texts)
-        return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device))
+    by_part, name = losses_by_batch.sum(0), f"train_{family.measure}"
+    each = {f"{name}_{part}": value for part, value in zip(parts, by_part.tolist(), strict=True)}
+    return {name: float(by_part.mean()), "grad_norm": norm, **each}

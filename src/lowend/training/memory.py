@@ -110,7 +110,7 @@ def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_g
     """The memory that training a model takes, given its `xp.cfg` and its text encoder's folder, if it has one."""
     lm = musicgen.build(model, t5, "meta")
     count = sum(p.numel() for p in lm.parameters())
-    methods.prepare(lm, config, "plan")
+    methods.prepare(lm, lm.transformer.layers, config, "plan")
     trainable = sum(p.numel() for p in lm.parameters() if p.requires_grad)
     held = sum(value.numel() * value.element_size() for value in lm.state_dict().values())
     activations, step = _step(lm, config, on_gpu)

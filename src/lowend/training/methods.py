@@ -56,19 +56,12 @@ class Directed(LowRank):
 KINDS = {"lora": LowRank, "dora": Directed}
 
 
-def _layers(lm: nn.Module) -> nn.ModuleList:
-    layers = lm.get_submodule("transformer.layers")
-    assert isinstance(layers, nn.ModuleList), "a decoder is a list of layers"
-    return layers
-
-
-def prepare(lm: nn.Module, config: TrainConfig, name: str) -> None:
-    """Freeze what `config` keeps as it is, in place, and add the updates that train; `name` seeds them.
+def prepare(lm: nn.Module, layers: nn.ModuleList, config: TrainConfig, name: str) -> None:
+    """Freeze what `config` keeps of the model's `layers`, in place, and add the updates that train; `name` seeds them.
 
     Raises:
         UserError: more layers are to be frozen than there are.
     """
-    layers = _layers(lm)
     if config.freeze > len(layers) or (config.freeze == len(layers) and config.method != "full"):
         raise UserError(
             f"params.yaml: `train.freeze` is {config.freeze}, and the model has {len(layers)} layers; lower it"

@@ -9,7 +9,7 @@ from pathlib import Path
 from lowend import cache, captions, licences, takes
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
-from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen
+from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen, musicgen_family
 from lowend.tracks import Track, read_tracks
 from lowend.training import data, interrupt, loop, loss, methods, resume, schedule, store, team
 from lowend.training.config import TrainConfig
@@ -130,11 +130,12 @@ def run(
     before = cross_entropy.by_track(lm, test, config.batch_size)
     code = cache.code(
         loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
-        decoder, conditioners, codebooks, takes,
+        musicgen_family, decoder, conditioners, codebooks, takes,
     )  # fmt: skip
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
     scratch = cache.scratch("train", key, settings, inputs, code)
     result = loop.train(
+        musicgen_family.MusicGenFamily(),
         lm,
         sampler,
         config,
