@@ -27,14 +27,15 @@ from lowend.models import musicgen
 from lowend.models.conditioners import Conditions
 from lowend.training import data, loop, memory, planner
 from lowend.training.config import TrainConfig
+from lowend.training.musicgen_family import MusicGenFamily
 from lowend.workers import set_threads
 
 GB = 1024**3
 PLAIN = TrainConfig(
     steps=4, batch_size=4, accumulate=1, segment_s=5.0, shortest_s=5.0, crops="anywhere", precision="fp32",
     checkpointing=False, method="full", rank=16, alpha=16.0, freeze=0, band_weights=(1.0, 1.0, 1.0),
-    schedule="cosine", warmup=1, weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.999, cfg_dropout=0.3, word_dropout=0.3,
-    validate_every=2, patience=9, keep=1, skips=0,
+    schedule="cosine", warmup=1, weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.999, cfg_dropout=0.3,
+    word_dropout=0.3, validate_every=2, patience=9, keep=1, skips=0,
 )  # fmt: skip
 CASES = {
     "full": PLAIN,
@@ -70,7 +71,7 @@ def measured(config: TrainConfig) -> dict[str, float]:
     rows = [data.Tokens(str(n), row, ("text",)) for n, row in enumerate(codes)]
     sampler = data.Sampler(rows, rows, 0.0, config.batch_size, frames, 0.3, 0.3, "plan")
     with tempfile.TemporaryDirectory() as scratch:
-        loop.train(lm, sampler, config, 1e-5, lambda _: 0.0, Path(scratch), lambda _: None)
+        loop.train(MusicGenFamily(), lm, sampler, config, 1e-5, lambda _: 0.0, Path(scratch), lambda _: None)
     return {"program": program, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 

@@ -20,8 +20,9 @@ CONFIG = CaptionConfig(analysis="librosa", kinds=("plain",), variants=1, trigger
 DROP = {"name": "drop", "start": 10.0, "end": 20.0}
 HEARD = Description(
     backend="librosa", bpm=140.004, bpm_confidence=0.9, key="F minor", key_confidence=0.7, beats=[0.0, 0.43],
-    downbeats=[0.0, 1.714, 1203.57], sections=[DROP], energy_level="high", sub_bass_share=0.3, brightness_hz=900.0, swing=0.1,
-    wobble_hz=4.67, wobble_note="1/8", chords=["Fm", "Db"], instruments=["drums", "bass"], flags=["key unsure"],
+    downbeats=[0.0, 1.714, 1203.57], sections=[DROP], energy_level="high", sub_bass_share=0.3, brightness_hz=900.0,
+    swing=0.1, wobble_hz=4.67, wobble_note="1/8", chords=["Fm", "Db"], instruments=["drums", "bass"],
+    flags=["key unsure"],
 )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ def test_every_wording_of_a_caption_follows_the_take() -> None:
     sections = [{"name": "drop", "start": 16.0, "end": 32.0}, {"name": "outro", "start": 32.0, "end": 40.0}]
     before = Track(
         "a", "a.wav", genre="hiphop", sub_genre="trap", bpm=140.0, key="A minor", chords="Am, F, C, G",
-        instruments="808 bass", energy_level="high", duration=40.0, structure=json.dumps(sections), wobble_hz=2.0, downbeats="0.5 2.21",
+        instruments="808 bass", energy_level="high", duration=40.0, structure=json.dumps(sections), wobble_hz=2.0,
+        downbeats="0.5 2.21",
     )  # fmt: skip
     after = takes.followed(before, Change(1.05, 2))
     assert (after.bpm, after.key, after.chords) == (pytest.approx(147), "B minor", "Bm, G, D, A")

@@ -198,12 +198,15 @@ def test_too_few_windows_are_refused_before_anything_is_judged(
     ("change", "message"),
     [
         ({"embedder": "vggish"}, "evaluate.embedder must be one of starter, musicnn, got 'vggish'"),
+        ({"parts": ["low", "treble"]}, "evaluate.parts holds 'treble'; it may hold low, drums, bass"),
         ({"bootstrap": 99}, "evaluate.bootstrap must be 100 or more, got 99"),
         ({"kld": "vggish"}, "evaluate.kld must be \"\" or one of musicnn, hear21passt, got 'vggish'"),
     ],
 )
 def test_settings_are_checked(change: dict[str, object], message: str) -> None:
-    section = {"bootstrap": 100, "analysis": "librosa", "embedder": "musicnn", "kld": "", "clap": ""}
+    section = {
+        "bootstrap": 100, "analysis": "librosa", "embedder": "musicnn", "parts": ["low"], "kld": "", "clap": "",
+    }  # fmt: skip
     assert params.build(evaluation.EvaluateConfig, section, "evaluate").embedder == "musicnn"
     with pytest.raises(UserError, match=message):
         params.build(evaluation.EvaluateConfig, section | change, "evaluate")

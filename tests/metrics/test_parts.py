@@ -11,6 +11,7 @@ import pytest
 from lowend.audio.io import Wave
 from lowend.metrics import parts
 from lowend.metrics.embedders import EMBEDDERS, Embedder
+from lowend.synth import song as synth
 
 RATE = 16_000
 TIME = np.arange(3 * RATE) / RATE
@@ -56,3 +57,20 @@ def test_too_few_windows_of_a_part_are_refused(embedder: Embedder) -> None:
     found = parts.embed(clips(0)[:5], ["low"], embedder.embed, NOWHERE)
     with pytest.raises(ValueError, match="at least 32 windows of held-out tracks, got 10"):
         parts.score({"low": np.concatenate(found["low"])}, found, 100, "x")
+
+
+def songs(first: int, drums: float = 1.0) -> list[tuple[Wave, int]]:
+    """Three seconds of seventeen songs, with the drums at a level."""
+    made = [synth.song(0, "dubstep", first + n, 8.0) for n in range(17)]
+    cut = slice(2 * synth.SAMPLE_RATE, 5 * synth.SAMPLE_RATE)
+    return [((one.mix + (drums - 1) * one.stems["drums"])[:, cut], synth.SAMPLE_RATE) for one in made]
+
+
+def test_stems_are_cut_by_the_starters_separator(embedder: Embedder) -> None:
+    wanted, separator = ["drums", "bass"], kit.KIT / "separator"
+    real = parts.embed(songs(0), wanted, embedder.embed, separator)
+    background = {part: np.concatenate(windows) for part, windows in real.items()}
+    right, wrong = (parts.embed(songs(17, level), wanted, embedder.embed, separator) for level in (1.0, 0.0))
+    change = parts.change(background, wrong, right, 100, "x")
+    assert change["drums_fad_change_low"] > 0
+    assert abs(change["bass_fad_change"]) < 0.3 * change["drums_fad_change"]

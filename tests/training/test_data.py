@@ -136,7 +136,9 @@ def test_passages_are_cut_from_the_mix_where_the_table_says(tmp_path: Path) -> N
         tmp_path / "tokens" / "x", [[Member("a", "mix.npy", data_npy(codes)), Member("a", "bass.npy", npy(9))]]
     )
     spans = sections(("intro", 0, 1), ("drop", 1, 2.5), ("buildup", 2.5, 4), ("drop", 4, 4.4), ("drop", 4.4, 60))
-    write_tracks(tmp_path / "train.csv", [Track("a", "x", caption="riddim", structure=spans, downbeats="0.2 1.74 3.28 4.8 6.3")])
+    write_tracks(
+        tmp_path / "train.csv", [Track("a", "x", caption="riddim", structure=spans, downbeats="0.2 1.74 3.28 4.8 6.3")]
+    )
     found = data.load(tmp_path / "tokens", tmp_path / "train.csv", "drops", TEMPLATE, 50)
     assert [(int(t.codes[0, 0]), t.codes.shape[1], t.texts) for t in found] == [
         (50, 75, ("drop, riddim",)), (220, 80, ("drop, riddim",)),

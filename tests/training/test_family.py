@@ -1,4 +1,4 @@
-"""The loop trains a family that has no codes: a denoiser of continuous latents, with noise that a kill does not change."""
+"""The loop trains a family without codes: a denoiser of latents, whose noise a kill does not change."""
 
 from __future__ import annotations
 

@@ -167,8 +167,8 @@ def test_a_batch_that_is_not_finite_changes_nothing_and_the_next_takes_its_place
             return sampler.at(good[index])
 
     expected = loop.train(
-        mini.FAMILY, mini.lm(), Without(*[getattr(sampler, f) for f in data.Sampler.__slots__]), mini.config(), 1e-2, mini.spread,
-        tmp_path / "a", lambda _: None,
+        mini.FAMILY, mini.lm(), Without(*[getattr(sampler, f) for f in data.Sampler.__slots__]), mini.config(), 1e-2,
+        mini.spread, tmp_path / "a", lambda _: None,
     )  # fmt: skip
     poisoned(lm, monkeypatch, "track1", where=where)
     with caplog.at_level(logging.WARNING):

@@ -35,7 +35,8 @@ change, out = json.loads(sys.argv[2]), Path(sys.argv[1])
 crew, rows, told = team.join(change["accumulate"]), mini.rows(), {}
 for name, weighing in (("plain", None), ("weighted", data.weighing(rows, (2.0, 1.0, 0.5)))):
     sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=weighing)
-    result = loop.train(mini.FAMILY, mini.lm(), sampler, mini.config(**change), 1e-3, mini.spread, out / name, lambda _: None, crew)
+    config = mini.config(**change)
+    result = loop.train(mini.FAMILY, mini.lm(), sampler, config, 1e-3, mini.spread, out / name, lambda _: None, crew)
     save_file(result.raw, out / f"{name}-{crew.rank}.safetensors")
     told[name] = result.history
 (out / f"{crew.rank}.json").write_text(json.dumps(told))

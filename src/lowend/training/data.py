@@ -199,8 +199,9 @@ class Sampler:
     """Batches as a pure function of the step, so that resuming needs no sampler state.
 
     Each epoch visits every sequence once, in an order drawn from (seed, key, epoch), at a random
-    crop: with `crops` bars, one that begins where a bar does. Of every 1/replay_share sequences exactly one is replayed. Where sequences have augmented
-    variants, those take the share that `augmented_share` says, by how many of `batches` are done.
+    crop: with `crops` bars, one that begins where a bar does. Of every 1/replay_share sequences
+    exactly one is replayed. Where sequences have augmented variants, those take the share that
+    `augmented_share` says, by how many of `batches` are done.
     """
 
     own: Sequence[Tokens]

@@ -1,9 +1,9 @@
 """One stage of the curriculum: a flat loop that can be killed at any step.
 
 What a step does depends on the state and the step's number alone: batches, dropped words and
-dropped conditions come from the sampler, a loss gets its noise by the batch's number, and the models
-have no dropout. A state therefore needs
-no random generators, and training resumed equals training straight through, to the bit on a CPU.
+dropped conditions come from the sampler, a loss has its noise by the number of its batch, and the
+models have no dropout. A state therefore needs no random generators, and training resumed equals
+training straight through, to the bit on a CPU.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lowend.errors import UserError
-from lowend.models.family import Family
 from lowend.seeds import seed
 from lowend.training import interrupt, methods, resume
 from lowend.training.config import TrainConfig
 from lowend.training.data import Sampler
+from lowend.training.family import Family
 from lowend.training.schedule import ema_decay, lr_factor, update_ema
 from lowend.training.team import ALONE, Team
 
 State = dict[str, Tensor]
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,12 @@ def optimizer_of(lm: nn.Module, config: TrainConfig, lr: float) -> torch.optim.A
 
 
 def train(
-    family: Family,
-    lm: nn.Module,
+    family: Family[Model],
+    lm: Model,
     sampler: Sampler,
     config: TrainConfig,
     lr: float,
-    validate: Callable[[nn.Module], float],
+    validate: Callable[[Model], float],
     scratch: Path,
     on_step: Callable[[dict[str, float]], None],
     team: Team = ALONE,
@@ -171,8 +172,8 @@ def _bear(problem: NotFinite, step: int, count: int, skips: int) -> None:
 
 
 def _step(
-    family: Family,
-    lm: nn.Module,
+    family: Family[Model],
+    lm: Model,
     sampler: Sampler,
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,

@@ -9,9 +9,9 @@ from pathlib import Path
 from lowend import cache, captions, licences, takes
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
-from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen, musicgen_family
+from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen
 from lowend.tracks import Track, read_tracks
-from lowend.training import data, interrupt, loop, loss, methods, resume, schedule, store, team
+from lowend.training import data, interrupt, loop, loss, methods, musicgen_family, resume, schedule, store, team
 from lowend.training.config import TrainConfig
 from lowend.training.team import ALONE, Team
 

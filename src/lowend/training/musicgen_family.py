@@ -19,11 +19,11 @@ class MusicGenFamily:
 
     measure = "ce"
 
-    def parts(self, model: nn.Module) -> Sequence[str]:
+    def parts(self, lm: MusicGen) -> Sequence[str]:
         """`k0`, `k1` and so on, the codebooks."""
-        return [f"k{k}" for k in range(_lm(model).num_codebooks)]
+        return [f"k{k}" for k in range(lm.num_codebooks)]
 
-    def weigh(self, model: nn.Module, batches: Sequence[Batch]) -> Sequence[Tensor | None]:
+    def weigh(self, lm: MusicGen, batches: Sequence[Batch]) -> Sequence[Tensor | None]:
         """Weights [B, K, T] where the delay pattern puts the frames of each batch."""
         if all(batch.weights is None and batch.whole for batch in batches):
             return [None] * len(batches)
@@ -31,28 +31,22 @@ class MusicGenFamily:
             np.ones((len(batch.codes), batch.codes.shape[2]), np.float32) if batch.weights is None else batch.weights
             for batch in batches
         ]
-        return loss.weigh(frames, [batch.lengths for batch in batches], _lm(model).delays)
+        return loss.weigh(frames, [batch.lengths for batch in batches], lm.delays)
 
     def losses(
-        self, model: nn.Module, batch: Batch, weights: Tensor | None, precision: str, generator: torch.Generator
+        self, lm: MusicGen, batch: Batch, weights: Tensor | None, precision: str, generator: torch.Generator
     ) -> Tensor:
         """Cross-entropy [K] in nats; nothing of it is random."""
-        lm = _lm(model)
         device = next(lm.parameters()).device
         codes = torch.from_numpy(batch.codes).long().to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             conditions = musicgen.embed(lm, batch.texts)
             return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device))
 
-    def layers(self, model: nn.Module) -> nn.ModuleList:
+    def layers(self, lm: MusicGen) -> nn.ModuleList:
         """The decoder's."""
-        return _lm(model).transformer.layers
+        return lm.transformer.layers
 
-    def checkpoint(self, model: nn.Module, on: bool) -> None:
+    def checkpoint(self, lm: MusicGen, on: bool) -> None:
         """As the decoder does it."""
-        _lm(model).transformer.checkpointing = on
-
-
-def _lm(model: nn.Module) -> MusicGen:
-    assert isinstance(model, MusicGen), f"a {type(model).__name__} is no MusicGen"
-    return model
+        lm.transformer.checkpointing = on
