@@ -23,15 +23,21 @@ Metrics = Mapping[str, Mapping[str, float]]
 def stages(curriculum: Mapping[str, Mapping[str, object]], found: Metrics) -> str:
     """Held-out cross-entropy of each stage on its own view (or the mix, where none holds that view)."""
     lines = [
-        "| stage | starts from | view | held-out cross-entropy | after | change (95 %) |",
-        "|---|---|---|---|---|---|",
+        "| stage | starts from | view | held-out cross-entropy | after | change (95 %) | of the genre it replays |",
+        "|---|---|---|---|---|---|---|",
     ]
     for key, stage in curriculum.items():
         m = found[key]
-        change = f"{m['ce_change']:+.3f} ({m['ce_change_low']:+.3f} … {m['ce_change_high']:+.3f})"
         view = f"{stage['genre']} {m['test_view']}"
+        other = _change(m, "ce_other_change", 3) if "ce_other" in m else "–"
+        change = f"{_change(m, 'ce_change', 3)} | {other}"
         lines.append(f"| {key} | {stage['init']} | {view} | {m['ce_init']:.3f} | {m['ce']:.3f} | {change} |")
     return "\n".join(lines)
+
+
+def _change(m: Mapping[str, float], name: str, digits: int) -> str:
+    change, low, high = (f"{m[name + end]:+.{digits}f}" for end in ("", "_low", "_high"))
+    return f"{change} ({low} … {high})"
 
 
 def evaluations(found: Metrics) -> str:
@@ -43,7 +49,7 @@ def evaluations(found: Metrics) -> str:
         f"|---|---|---|---{'|---' * 3 * len(distances)}|---|",
     ]
     for key, m in sorted(found.items()):
-        gain = f"{m['ce_change']:+.3f} ({m['ce_change_low']:+.3f} … {m['ce_change_high']:+.3f})"
+        gain = _change(m, "ce_change", 3)
         cells = "".join(_distance(m, name, digits - 1) for name, _, digits in distances)
         tempo = f"{m['against_tempo_right']:.0%} → {m['tempo_right']:.0%}" if "tempo_right" in m else "not asked for"
         lines.append(f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {gain} {cells}| {tempo} |")
@@ -52,8 +58,7 @@ def evaluations(found: Metrics) -> str:
 
 def _distance(m: Mapping[str, float], name: str, digits: int) -> str:
     """Three cells: of the clips held against, of the model's, and the paired change."""
-    change, low, high = (f"{m[f'{name}_change{end}']:+.{digits}f}" for end in ("", "_low", "_high"))
-    return f"| {m[f'against_{name}']:.{digits}f} | {m[name]:.{digits}f} | {change} ({low} … {high}) "
+    return f"| {m[f'against_{name}']:.{digits}f} | {m[name]:.{digits}f} | {_change(m, f'{name}_change', digits)} "
 
 
 def replace(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:

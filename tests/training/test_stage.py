@@ -43,7 +43,13 @@ def own_text(track_id: str) -> str:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     where = tmp_path_factory.mktemp("stage")
     base = kit.unpack(where / "models") / "base"
-    rng = np.random.default_rng(0)
+    tokens, splits = genre(where, seed=0)
+    return Folders(base, tokens, splits, tokens, splits, where / "out")
+
+
+def genre(where: Path, seed: int) -> tuple[Path, Path]:
+    """Tokens and splits of a genre of random codes."""
+    rng = np.random.default_rng(seed)
     members = []
     for side, count in SIDES.items():
         tracks = [Track(f"{side}{n}", f"{side}{n}.wav", caption=own_text(f"{side}{n}"), tier=1) for n in range(count)]
@@ -53,7 +59,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
             np.save(file, rng.integers(0, 256, (4, 2 * FRAMES)).astype(np.int16))
             members.append([Member(track.id, "mix.npy", file.getvalue())])
     shards.write(where / "tokens" / "x", sorted(members, key=lambda parts: parts[0].id))
-    return Folders(base, where / "tokens", where / "splits", where / "tokens", where / "splits", where / "out")
+    return where / "tokens", where / "splits"
 
 
 def heard(
@@ -94,6 +100,22 @@ def test_shuffled_captions_reach_training_and_never_what_is_measured(
         assert (texts == {own_text(track_id)}) != track_id.startswith("train"), track_id
     assert before["last_step"] == after["last_step"] == 6
     assert before["ce_init"] == after["ce_init"] and before["ce"] != after["ce"]
+
+
+def test_what_a_stage_forgets_is_measured_on_the_genre_that_it_replays(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, splits = genre(tmp_path, seed=1)
+    both = replace(folders, replay_tokens=tokens, replay_splits=splits)
+    _, alone = heard(folders, stage_config(), tmp_path, monkeypatch)
+    config = replace(stage_config(steps_scale=20.0), replay="dubstep")
+    _, found = heard(both, config, tmp_path, monkeypatch)
+    assert "ce_other" not in alone
+    assert found["ce_init"] == alone["ce_init"] != found["ce_other_init"]
+    assert found["ce_other_change"] == pytest.approx(found["ce_other"] - found["ce_other_init"], abs=2e-4)
+    replayed = replace(config, replay_share=0.5)
+    _, helped = heard(both, replayed, tmp_path, monkeypatch)
+    assert helped["ce_other_init"] == found["ce_other_init"] and helped["ce_other"] != found["ce_other"]
 
 
 def test_a_stage_has_its_share_of_the_steps() -> None:

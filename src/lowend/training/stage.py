@@ -85,8 +85,9 @@ def run(
 
     `ce_*` are in nats on the test split's own view (`test_view`: the mix, where no test track holds
     that view): `ce_init` of the weights that the stage started from, `ce` of its averaged weights,
-    `ce_change` their paired difference (below zero is better). `skipped_batches` is there where a loss
-    was not finite.
+    `ce_change` their paired difference (below zero is better). `ce_other*` are the same of the test split
+    of the genre that is replayed, where that is another: what the stage forgot. `skipped_batches` is there
+    where a loss was not finite.
     """
     top_tier = licences.highest_tier(settings.licence)
     template = captions.load_template()
@@ -125,9 +126,14 @@ def run(
     valid = data.windows(held_out, frames)
     held_out, test_view = data.load_held_out(folders.tokens, folders.splits / "test.csv", view, template, frames)
     test = data.windows(held_out, frames)
+    other: list[data.Tokens] = []
+    if settings.stage.replay != settings.stage.genre:
+        table = folders.replay_splits / "test.csv"
+        held_out, _ = data.load_held_out(folders.replay_tokens, table, view, template, frames)
+        other = data.windows(held_out, frames)
 
     lm = musicgen.load(folders.init, codec.device())
-    before = cross_entropy.by_track(lm, test, config.batch_size)
+    before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     code = cache.code(
         loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
         musicgen_family, decoder, conditioners, codebooks, takes,
@@ -146,7 +152,7 @@ def run(
         crew,
     )
     lm.load_state_dict(result.ema)
-    after = cross_entropy.by_track(lm, test, config.batch_size)
+    after, other_after = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     if crew.leads:
         used = {row.track_id for row in (*sampler.own, *sampler.replay)}
         heard = [t for t in tracks.values() if t.id in used]
@@ -162,7 +168,17 @@ def run(
         "ce_init": round(cross_entropy.total(before), 4),
         **cross_entropy.estimates(after, BOOTSTRAP, key),
         **change.as_metrics("ce_change"),
+        **(_forgetting(other_after, other_before, key) if other else {}),
         **({"skipped_batches": len(result.skipped)} if result.skipped else {}),
+    }
+
+
+def _forgetting(after: cross_entropy.ByTrack, before: cross_entropy.ByTrack, key: str) -> dict[str, float]:
+    change = cross_entropy.difference(after, before, BOOTSTRAP, f"{key}/other")
+    return {
+        "ce_other_init": round(cross_entropy.total(before), 4),
+        "ce_other": round(cross_entropy.total(after), 4),
+        **change.as_metrics("ce_other_change"),
     }
 
 
