@@ -7,11 +7,12 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup repro test lint format table lock kit recipe plan review
+.PHONY: help setup repro test test-full lint format table lock kit recipe plan review
 help:
 	@echo "make setup            the environment in .venv (again only when requirements.txt changed)"
 	@echo "make repro            set up, and run whatever changed; reports/<key>/index.html is the result"
 	@echo "make test             set up, and run ruff, mypy, codespell and the tests"
+	@echo "make test-full        the same, and the tests at published widths: 8 GB of memory, minutes more"
 	@echo "make recipe NAME=x    write an overlay of recipes/ into params.yaml; without NAME: list them"
 	@echo "make plan             memory, largest batch, steps and time of training, here and on other machines"
 	@echo "make format           let ruff mend and format the code"
@@ -47,8 +48,11 @@ format: setup
 	$(BIN)/ruff format .
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 -m "not pipeline"
+	$(BIN)/python -m pytest -q -n 2 -m "not pipeline and not full"
 	$(BIN)/python -m pytest -q -m pipeline
+
+test-full: test
+	$(BIN)/python -m pytest -q -m full
 
 recipe: setup
 	$(BIN)/python src/recipe.py $(NAME)

@@ -1,7 +1,8 @@
 """What the curriculum will take: memory by part, the batch that fits, steps and time, here and elsewhere.
 
 By hand: python src/plan.py [--check]
-With --check it says nothing unless a stage will not fit here, and then what to lower. Nothing is fetched.
+With --check it says nothing unless a stage will not fit here, and then what to lower, or the settings of the
+base model cannot be meant, and then it fails. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lowend import params
-from lowend.errors import script
+from lowend.errors import UserError, script
+from lowend.models import base
+from lowend.models.base import BaseConfig
 from lowend.training import memory, planner
 from lowend.training.config import TrainConfig
 from lowend.training.memory import Memory
@@ -73,17 +76,34 @@ def warning(model: Mapping[str, Any], t5: Path | None, config: TrainConfig) -> s
     return f"training needs {taken / GIB:.1f} GiB and {device.name} has {device.bytes / GIB:.1f} GiB free: {way}"
 
 
+def check(config: BaseConfig, model: Mapping[str, Any], channels: int) -> None:
+    """Find now what the stages base and encode would stop at, hours later.
+
+    Raises:
+        UserError: the base model is not pinned, or hears another number of channels than tracks have.
+    """
+    base.check(config)
+    wanted = 2 if model.get("interleave_stereo_codebooks", {}).get("use") else 1
+    if channels != wanted:
+        raise UserError(
+            f"params.yaml: `normalize.channels` is {channels}, and {config.model} hears {wanted}: "
+            f"set it to {wanted}, or choose another base.model"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only warn of what will not fit here")
     args = parser.parse_args()
-    loaded = params.load("train", "curriculum", "base.model")
+    loaded = params.load("train", "curriculum", "base", "normalize.channels")
     config = params.build(TrainConfig, loaded["train"], "train")
     stages = {
         key: params.build(StageConfig, section, f"curriculum.{key}") for key, section in loaded["curriculum"].items()
     }
-    model, t5 = planner.model_of(loaded["base.model"], KIT)
+    chosen = params.build(BaseConfig, loaded["base"], "base")
+    model, t5 = planner.model_of(chosen.model, KIT)
     if args.check:
+        check(chosen, model, loaded["normalize.channels"])
         if problem := warning(model, t5, config):
             logging.warning("plan.py: %s", problem)
         return

@@ -11,6 +11,7 @@ import pytest
 
 import plan
 from lowend.errors import UserError
+from lowend.models.base import BaseConfig
 from lowend.training import memory, planner
 from lowend.training.config import TrainConfig
 from lowend.training.planner import GIB, Device
@@ -110,6 +111,27 @@ def test_a_stage_that_does_not_fit_is_told_before_it_starts(monkeypatch: pytest.
     assert plan.warning(small(), None, CONFIG).endswith("train.method lora or a smaller base")
 
 
+@pytest.mark.parametrize(
+    ("model", "revision", "channels", "message"),
+    [
+        ("facebook/musicgen-small", "", 1, "`base.revision` must hold the commit of facebook/musicgen-small"),
+        ("facebook/musicgen-tiny", "a", 1, "`base.model` must be a folder or one of"),
+        ("facebook/musicgen-small", "a", 2, "`normalize.channels` is 2, and facebook/musicgen-small hears 1: set it"),
+        ("facebook/musicgen-stereo-small", "a", 1, "`normalize.channels` is 1, and .* hears 2"),
+    ],
+)
+def test_what_would_stop_a_later_stage_stops_the_run_at_once(
+    model: str, revision: str, channels: int, message: str
+) -> None:
+    shape = planner.published(model)
+    with pytest.raises(UserError, match=message):
+        plan.check(BaseConfig(model, revision), shape, channels)
+    plan.check(
+        BaseConfig("facebook/musicgen-stereo-small", "a"), planner.published("facebook/musicgen-stereo-small"), 2
+    )
+    plan.check(BaseConfig("starter", ""), planner.model_of("starter", ROOT / "starter/kit/musicgen")[0], 1)
+
+
 def test_the_table_names_every_stage_device_and_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "this_device", lambda precision: CARD)
     lines = list(plan.table(small(), None, CONFIG, {"one": 10, "two": 30}))
@@ -124,7 +146,19 @@ def test_the_table_names_every_stage_device_and_part(monkeypatch: pytest.MonkeyP
 def test_the_base_is_found_without_the_network(tmp_path: Path) -> None:
     config, t5 = planner.model_of("starter", ROOT / "starter/kit/musicgen")
     assert config["transformer_lm"]["n_q"] == 4 and t5 is not None and t5.is_dir()
-    (tmp_path / "config.json").write_text(json.dumps(small()))
-    assert planner.model_of(str(tmp_path), ROOT)[0] == small()
+    decoder = {
+        "num_codebooks": 8, "audio_channels": 2, "vocab_size": 128, "hidden_size": 64, "num_attention_heads": 4,
+        "num_hidden_layers": 4, "ffn_dim": 256, "activation_function": "gelu",
+    }  # fmt: skip
+    whole = {
+        "model_type": "musicgen",
+        "decoder": decoder,
+        "text_encoder": {},
+        "audio_encoder": {"sampling_rate": 32000},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(whole))
+    found, t5 = planner.model_of(str(tmp_path), ROOT)
+    assert found["transformer_lm"]["dim"] == 64 and t5 is None
+    assert memory.predict(found, t5, CONFIG, False, 0).parameters > 0
     with pytest.raises(UserError, match="`base.model` must be a folder or one of starter, facebook/musicgen-small"):
         planner.model_of("nothing", ROOT)

@@ -46,7 +46,13 @@ def load(folder, device=None):
     lm = builders.get_lm_model(config)
     lm.load_state_dict(package["best_state"])
     lm.cfg = config
-    codec = loaders.load_compression_model(str(folder), device=device)
+    if (folder / "codec").is_dir():
+        from audiocraft.models.encodec import HFEncodecCompressionModel
+        from transformers import EncodecModel
+
+        codec = HFEncodecCompressionModel(EncodecModel.from_pretrained(folder / "codec")).to(device).eval()
+    else:
+        codec = loaders.load_compression_model(str(folder), device=device)
     return MusicGen(folder.name, codec, lm.eval())
 '''
 
@@ -63,12 +69,18 @@ def _package(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any])
 
 
 def audiocraft(model: Path, codec: Path, out: Path) -> None:
-    """Write state_dict.bin, compression_state_dict.bin, load.py and, where there is one, t5/."""
+    """Write state_dict.bin, load.py, where there is one t5/, and the codec.
+
+    It is compression_state_dict.bin, which may point to a hub; a codec of transformers' from elsewhere,
+    which that file cannot hold, is a folder codec/ that load.py reads.
+    """
     out.mkdir(parents=True)
     _package(out / "state_dict.bin", checkpoints.read_state(model), checkpoints.read_json(model, "config.json"))
-    if (codec / "hf").is_dir():
-        pointer = {"pretrained": "facebook/encodec_32khz", "exported": True, "version": version("audiocraft")}
-        torch.save(pointer, out / "compression_state_dict.bin")
+    if (codec / checkpoints.POINTER_FILE).exists():
+        pointer = checkpoints.read_json(codec, checkpoints.POINTER_FILE)
+        torch.save({**pointer, "exported": True, "version": version("audiocraft")}, out / "compression_state_dict.bin")
+    elif (codec / "hf").is_dir():
+        shutil.copytree(codec / "hf", out / "codec")
     else:
         state = load_file(codec / "model.safetensors")
         _package(out / "compression_state_dict.bin", state, checkpoints.read_json(codec, "config.json"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
+import numpy as np
 import oracles
 import pytest
 import torch
 import torch.nn.functional as F
 import transformers as hf
 
+from lowend import export
 from lowend.errors import UserError
-from lowend.models import codebooks, musicgen, transformers_format
+from lowend.models import base, codebooks, codec, musicgen, transformers_format
 
 FRAMES = 9
 
@@ -97,6 +100,35 @@ def test_text_encoder_and_codec_come_out_as_they_went_in(tmp_path: Path, codec_f
     torch.testing.assert_close(lm.states(oracles.TEXTS)[0], again.states(oracles.TEXTS)[0])
     before, after = (hf.EncodecModel.from_pretrained(folder).state_dict() for folder in (codec_folder, tmp_path / "hf"))
     assert all(torch.equal(v, after[k]) for k, v in before.items())
+
+
+@pytest.mark.parametrize("delays", [oracles.MONO, oracles.STEREO])
+def test_a_folder_of_transformers_is_a_base_and_what_is_released_of_it_loads(
+    tmp_path: Path, codec_folder: Path, delays: list[int]
+) -> None:
+    lm = written(tmp_path / "whole", codec_folder, delays)
+    base.unpack(tmp_path / "whole", {"base": "whole"}, tmp_path / "base", tmp_path / "codec")
+    again = musicgen.load(tmp_path / "base")
+    codes = oracles.codes(delays, len(oracles.TEXTS), FRAMES)
+    with torch.no_grad():
+        found, wanted = (one(codes, musicgen.embed(one, oracles.TEXTS)) for one in (again, lm))
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6)
+
+    wav = np.random.default_rng(0).normal(0, 0.1, (len(delays) // 4, 6400)).astype(np.float32)
+    heard = codec.load(tmp_path / "codec")
+    theirs = hf.EncodecModel.from_pretrained(codec_folder).encode(torch.from_numpy(wav)[:, None], None, 1.0).audio_codes
+    by_channel = codec.encode(heard, wav).reshape(4, len(wav), -1).swapaxes(0, 1)
+    np.testing.assert_array_equal(by_channel, theirs[0].numpy())
+
+    export.audiocraft(tmp_path / "base", tmp_path / "codec", tmp_path / "released")
+    spec = importlib.util.spec_from_file_location("load", tmp_path / "released/load.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    released = module.load(tmp_path / "released", device="cpu")
+    assert released.compression_model.num_codebooks == len(delays)
+    encoded, _ = released.compression_model.encode(torch.from_numpy(wav)[None])
+    np.testing.assert_array_equal(encoded[0].numpy(), codec.encode(heard, wav))
 
 
 def test_its_own_loss_trains_codes_that_the_delay_leaves_undefined(tmp_path: Path, codec_folder: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from lowend import cache
 from lowend.errors import UserError
-from lowend.models import checkpoints
+from lowend.models import checkpoints, transformers_format
 from lowend.tracks import write_json
 
 LM_FILE = "state_dict.bin"
@@ -33,7 +33,7 @@ class BaseConfig:
 
 
 def locate(config: BaseConfig, kit: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder with audiocraft's two files, and the first lines of the lineage.
+    """The folder with the model in audiocraft's or transformers' format, and the first lines of the lineage.
 
     Raises:
         UserError: the model is neither known nor a folder, its revision is missing, or the hub
@@ -44,6 +44,24 @@ def locate(config: BaseConfig, kit: Path) -> tuple[Path, dict[str, Any]]:
     if Path(config.model).is_dir():
         folder = Path(config.model)
         return folder, {"base": folder.name, "revision": cache.files(folder), "licence": "", "commercial": False}
+    check(config)
+    lineage = {
+        "base": config.model,
+        "revision": config.revision,
+        "licence": "CC-BY-NC-4.0",
+        "commercial": False,
+    }
+    return _download(config.model, config.revision, [LM_FILE, CODEC_FILE]), lineage
+
+
+def check(config: BaseConfig) -> None:
+    """Whether the section says which model it means; nothing is fetched.
+
+    Raises:
+        UserError: the model is neither known nor a folder, or its revision is missing.
+    """
+    if config.model == "starter" or Path(config.model).is_dir():
+        return
     if config.model not in PUBLISHED:
         known = ", ".join(("starter", *PUBLISHED))
         raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {config.model!r}")
@@ -52,13 +70,6 @@ def locate(config: BaseConfig, kit: Path) -> tuple[Path, dict[str, Any]]:
             f"params.yaml: `base.revision` must hold the commit of {config.model} that you train from, "
             "so that the same params give the same model"
         )
-    lineage = {
-        "base": config.model,
-        "revision": config.revision,
-        "licence": "CC-BY-NC-4.0",
-        "commercial": False,
-    }
-    return _download(config.model, config.revision, [LM_FILE, CODEC_FILE]), lineage
 
 
 def _download(repository: str, revision: str | None, names: list[str]) -> Path:
@@ -75,24 +86,35 @@ def _download(repository: str, revision: str | None, names: list[str]) -> Path:
 
 
 def unpack(folder: Path, lineage: Mapping[str, Any], out: Path, codec: Path) -> None:
-    """Convert audiocraft's two files into checkpoint folders `out` and `codec`.
+    """Convert audiocraft's two files, or transformers' one folder, into checkpoint folders `out` and `codec`.
 
-    The codec file of a stereo model is a mono one: only the language model's says that it is heard with twice.
+    The codec of a stereo model is a mono one: only the language model's config says that it is heard with twice.
 
     Raises:
-        UserError: the stereo model alternates left and right in time, not in its codebooks.
+        UserError: the folder is in neither format, or the stereo model alternates left and right in time,
+            not in its codebooks.
     """
-    state, config = checkpoints.read_audiocraft(folder / LM_FILE)
-    stereo = _is_stereo(config, folder / LM_FILE)
-    checkpoints.write(out, state, config, {**lineage, "stages": [], "tracks": []}, t5=folder / "t5")
-    package = _codec_pointer(folder / CODEC_FILE)
-    if package is None:
-        checkpoints.write(codec, *checkpoints.read_audiocraft(folder / CODEC_FILE), lineage)
+    start = {**lineage, "stages": [], "tracks": []}
+    shutil.rmtree(codec, ignore_errors=True)
+    if (folder / LM_FILE).exists() or not (folder / "config.json").exists():
+        state, config = checkpoints.read_audiocraft(folder / LM_FILE)
+        checkpoints.write(out, state, config, start, t5=folder / "t5")
+        _unpack_codec(folder / CODEC_FILE, lineage, codec)
     else:
-        shutil.rmtree(codec, ignore_errors=True)
-        shutil.copytree(_download(package, None, ["*.json", "*.safetensors", "*.bin"]), codec / "hf")
-    if stereo:
+        state, config = transformers_format.read(folder)
+        checkpoints.write(out, state, config, start)
+        transformers_format.unpack_parts(folder, out / "t5", codec / "hf")
+    if _is_stereo(config, folder):
         write_json(codec / checkpoints.STEREO_FILE, {"per_timestep": False})
+
+
+def _unpack_codec(path: Path, lineage: Mapping[str, Any], codec: Path) -> None:
+    package = _codec_pointer(path)
+    if package is None:
+        checkpoints.write(codec, *checkpoints.read_audiocraft(path), lineage)
+    else:
+        shutil.copytree(_download(package, None, ["*.json", "*.safetensors", "*.bin"]), codec / "hf")
+        write_json(codec / checkpoints.POINTER_FILE, {"pretrained": package})
 
 
 def _is_stereo(config: Mapping[str, Any], path: Path) -> bool:

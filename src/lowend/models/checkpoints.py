@@ -29,6 +29,9 @@ State = dict[str, Tensor]
 STEREO_FILE = "stereo.json"
 """In a mono codec's folder: how a stereo model's codebooks are made from left and right."""
 
+POINTER_FILE = "pretrained.json"
+"""In the folder of a codec from a hub: where audiocraft finds it."""
+
 
 def read_audiocraft(path: Path) -> tuple[State, dict[str, Any]]:
     """State and config of a `state_dict.bin` that audiocraft exported.

@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped]
 import torch
 
 from lowend.errors import UserError
-from lowend.models import base, checkpoints, musicgen
+from lowend.models import base, checkpoints, musicgen, transformers_format
 from lowend.training import memory
 from lowend.training.config import TrainConfig
 from lowend.training.memory import Memory
@@ -58,6 +58,7 @@ def published(name: str) -> dict[str, Any]:
             "n_q": len(delays), "card": 2048, "dim": width, "num_heads": heads, "num_layers": layers, "hidden_scale": 4,
         },
         "fuser": {"cross": ["description"], "prepend": []},
+        "interleave_stereo_codebooks": {"use": "stereo" in words},
         "codebooks_pattern": {"modeling": "delay", "delay": {"delays": delays}},
         "conditioners": {"description": {"model": "t5", "t5": {"name": "t5-base"}}},
     }  # fmt: skip
@@ -67,7 +68,7 @@ def model_of(name: str, kit: Path) -> tuple[Mapping[str, Any], Path | None]:
     """The `xp.cfg` of `base.model`, and the folder of its text encoder; nothing is fetched.
 
     Raises:
-        UserError: it is neither a folder in audiocraft's format nor a published model.
+        UserError: it is neither a folder in audiocraft's or transformers' format nor a published model.
     """
     if name in base.PUBLISHED:
         return published(name), None
@@ -76,7 +77,7 @@ def model_of(name: str, kit: Path) -> tuple[Mapping[str, Any], Path | None]:
         known = ", ".join(("starter", *base.PUBLISHED))
         raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {name!r}")
     if (folder / "config.json").exists():
-        return checkpoints.read_json(folder, "config.json"), folder / "t5"
+        return transformers_format.config_of(checkpoints.read_json(folder, "config.json")), None
     return checkpoints.read_audiocraft(folder / base.LM_FILE)[1], folder / "t5"
 
 
