@@ -2,6 +2,7 @@
 
 By hand: python src/table.py --metrics metrics --readme README.md
   or:    python src/table.py --metrics metrics --comparison docs/ablation.md
+  or:    python src/table.py --metrics metrics --measures README.md
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lowend.errors import UserError, script
 from lowend.figures import DISTANCES
 
 BEGIN, END = "<!-- table: begin (make table) -->", "<!-- table: end -->"
+MEASURED = "<!-- measures: begin (src/table.py) -->", "<!-- measures: end -->"
 COMPARED = "<!-- comparison: begin (src/table.py) -->", "<!-- comparison: end -->"
 Metrics = Mapping[str, Mapping[str, float]]
 
@@ -79,12 +81,13 @@ def main() -> None:
     page = parser.add_mutually_exclusive_group(required=True)
     page.add_argument("--readme", type=Path, help="page that gets the stages and the evaluations")
     page.add_argument("--comparison", type=Path, help="page that gets the genres' models side by side")
+    page.add_argument("--measures", type=Path, help="page that gets their main figures")
     args = parser.parse_args()
     sections = params.load("curriculum", "generations", "evaluations")
-    if args.comparison:
-        table = comparison.markdown(comparison.tables(comparison.Params(**sections), args.metrics))
-        text = replace(args.comparison.read_text(encoding="utf-8"), table, *COMPARED)
-        args.comparison.write_text(text, encoding="utf-8")
+    if target := args.comparison or args.measures:
+        markers, titles = (COMPARED, ()) if args.comparison else (MEASURED, comparison.MEASURES)
+        table = comparison.markdown(comparison.tables(comparison.Params(**sections), args.metrics), titles)
+        target.write_text(replace(target.read_text(encoding="utf-8"), table, *markers), encoding="utf-8")
         return
     curriculum = sections["curriculum"]
     trained = comparison.read({key: args.metrics / "train" / key / "metrics.json" for key in curriculum})

@@ -103,6 +103,10 @@ def test_the_markdown_fills_the_marked_part_of_a_page_only(metrics: Path) -> Non
     made = comparison.markdown(comparison.tables(PARAMS, metrics))
     assert made.startswith("| hiphop | base | full | direct |\n|---|---|---|---|\n| optimizer steps | 0 | 180 | 180 |")
     assert {line.count("|") for line in made.split("\n\n")[0].splitlines()} == {5}
+    short = comparison.markdown(comparison.tables(PARAMS, metrics), comparison.MEASURES).split("\n\n")[0].splitlines()
+    assert [line.split(" | ")[0] for line in short[2:]] == [
+        "| optimizer steps", "| held-out cross-entropy (nats)", "| tempo right",
+    ]  # fmt: skip
     begin, end = table.COMPARED
     text = table.replace(f"# A\n{begin}\nold\n{end}\nB\n", made, *table.COMPARED)
     assert text == f"# A\n{begin}\n{made}\n{end}\nB\n"

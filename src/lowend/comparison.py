@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from lowend.figures import DESCRIPTIONS, DISTANCES, PART_DISTANCES, SHARES, verd
 
 BASE = "base"
 CHANGE = "its change (paired)"
+STEPS, CE = "optimizer steps", "held-out cross-entropy (nats)"
+MEASURES = (STEPS, CE, *(title for name, title in SHARES if name in ("genre_probability", "tempo_right")))
+"""Titles of the rows that README.md shows."""
 Metrics = Mapping[str, float]
 Section = Mapping[str, Mapping[str, str]]
 
@@ -105,8 +108,8 @@ def columns(genre: str, params: Params, trained: Mapping[str, Metrics], judged: 
 
 def _table(genre: str, found: Sequence[Column]) -> Table:
     rows = [
-        ("optimizer steps", [Cell(str(c.steps)) for c in found]),
-        ("held-out cross-entropy (nats)", [_value(c.values, "ce", ".3f") for c in found]),
+        (STEPS, [Cell(str(c.steps)) for c in found]),
+        (CE, [_value(c.values, "ce", ".3f") for c in found]),
         (CHANGE, [_change(c.values, "ce_change", "+.3f", BASE) for c in found]),
     ]
     for name, title, digits in (*DISTANCES, *PART_DISTANCES):
@@ -135,11 +138,15 @@ def _change(m: Metrics, name: str, form: str, against: str) -> Cell:
     return Cell(f"{_value(m, name, form).text} from {against}", tone)
 
 
-def markdown(found: Sequence[Table]) -> str:
-    """The tables for a page of docs/."""
+def markdown(found: Sequence[Table], titles: Collection[str] = ()) -> str:
+    """The tables for a page, with all their rows or those of some titles."""
     blocks = []
     for table in found:
         lines = [f"| {table.genre} | {' | '.join(table.columns)} |", "|---" * (len(table.columns) + 1) + "|"]
-        lines += [f"| {title} | {' | '.join(cell.text for cell in cells)} |" for title, cells in table.rows]
+        lines += [
+            f"| {title} | {' | '.join(cell.text for cell in cells)} |"
+            for title, cells in table.rows
+            if not titles or title in titles
+        ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
