@@ -1,7 +1,7 @@
 """Train the starter's language model (audiocraft's LMModel) and its tiny T5, together.
 
 By hand: python musicgen.py --codec work/codec.pt --tokens work/tokens.pt --out work/musicgen
-         python musicgen.py --section finish --init work/musicgen --tokens work/tokens.pt --out work/finish
+         python musicgen.py --section finish --init work/musicgen --tokens work/tokens.pt --out work/finished
 
 Three things let so small a model learn anything in so few steps: it starts from the codec's own
 codebooks, so that codes which sound alike are alike from the first step; its positions are rotary,
@@ -175,15 +175,13 @@ def main() -> None:
     t5 = conditioner.t5
     conditioner.finetune = True  # here, and only here, the text encoder learns too
 
-    often = np.array(bars[held:], float) ** p["slow"]
-    often /= often.sum()
     weights = torch.tensor(p["codebook_weights"])
     weights = weights / weights.sum()
 
     def loss_at(step: int) -> Tensor:
         rng = common.step_rng(given.section, step)
         frames = OPENING if step % p["openings"] == 0 else FRAMES
-        indices = (held + rng.choice(len(often), p["batch_size"] * FRAMES // frames, p=often)).tolist()
+        indices = rng.integers(held, len(codes), p["batch_size"] * FRAMES // frames).tolist()
         loops = [loop_length(bars[i], p["loops"], rng) if frames == FRAMES else 0 for i in indices]
         rows = zip(indices, loops, strict=True)
         crops = torch.stack([crop(codes[i], bars[i], frames, loop, p["most_noise"], rng) for i, loop in rows])

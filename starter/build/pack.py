@@ -55,9 +55,9 @@ def main() -> None:
         (out / name).mkdir(parents=True)
     codec = torch.load(work / "codec.pt", weights_only=True)
     export(out / "musicgen/compression_state_dict.bin", without_averages(half(codec["best_state"])), codec["xp.cfg"])
-    lm = torch.load(work / "polish/lm.pt", weights_only=True)
+    lm = torch.load(work / "finished/lm.pt", weights_only=True)
     export(out / "musicgen/state_dict.bin", half(lm["best_state"]), lm["xp.cfg"])
-    shutil.copytree(work / "polish/t5", out / "musicgen/t5")
+    shutil.copytree(work / "finished/t5", out / "musicgen/t5")
     t5 = out / "musicgen/t5/model.safetensors"
     save_file(half(load_file(t5)), t5, metadata={"format": "pt"})
     separator = torch.load(work / "refined.pt", weights_only=True)
@@ -68,7 +68,7 @@ def main() -> None:
     tagger = torch.load(work / "tagger.pt", weights_only=True)
     save_file(half(tagger["state"]), out / "tagger/model.safetensors")
     (out / "tagger/classes.txt").write_text("\n".join(tagger["classes"]) + "\n")
-    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "separator", "refined", "tagger", "polish/musicgen")]
+    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "separator", "refined", "tagger", "finished/musicgen")]
     (out / "figures.txt").write_text("".join(lines))
 
 
