@@ -311,6 +311,13 @@ def test_windows_cover_all_but_a_last_short_piece(frames: int, size: int) -> Non
     assert starts == list(range(0, frames - size + 1, size))
 
 
+def test_windows_begin_where_bars_do_and_every_sequence_that_is_long_enough_has_one() -> None:
+    plain = rows(1, "x", 100)[0]
+    for bars, expected in (([3, 23, 43, 63, 83], [3, 43]), ([0, 30, 60, 90], [0, 30, 60]), ([90], [0, 30, 60])):
+        made = data.windows([replace(plain, bars=np.array(bars))], 30)
+        assert [int(w.codes[0, 0]) for w in made] == expected and all(w.codes.shape == (4, 30) for w in made)
+
+
 @given(st.integers(2, 30), st.integers(1, 3))
 def test_shuffled_captions_are_anothers_and_everybody_is_read(count: int, passages: int) -> None:
     own = [data.Tokens(f"t{n}", r.codes, (f"one {n}", f"two {n}")) for n, r in enumerate(rows(count, "t"))] * passages

@@ -296,9 +296,21 @@ def shuffled(rows: Sequence[Tokens], name: str) -> list[Tokens]:
 
 
 def windows(rows: Sequence[Tokens], frames: int) -> list[Tokens]:
-    """Non-overlapping windows of every sequence, in order: what validation and test are measured on."""
+    """Windows of every sequence that do not overlap, in order: what validation and test are measured on.
+
+    In a sequence that has bars they begin where bars do, as clips are expected to.
+    """
     return [
         Tokens(row.track_id, row.codes[:, s : s + frames], row.texts)
         for row in rows
-        for s in range(0, row.codes.shape[1] - frames + 1, frames)
+        for s in _window_starts(row, frames)
     ]
+
+
+def _window_starts(row: Tokens, frames: int) -> list[int]:
+    last = row.codes.shape[1] - frames
+    starts: list[int] = []
+    for bar in row.bars[row.bars <= last].tolist():
+        if not starts or bar >= starts[-1] + frames:
+            starts.append(bar)
+    return starts or list(range(0, last + 1, frames))
