@@ -96,15 +96,17 @@ def unpack(folder: Path, lineage: Mapping[str, Any], out: Path, codec: Path) -> 
     """
     start = {**lineage, "stages": [], "tracks": []}
     shutil.rmtree(codec, ignore_errors=True)
-    if (folder / LM_FILE).exists() or not (folder / "config.json").exists():
-        state, config = checkpoints.read_audiocraft(folder / LM_FILE)
+    audiocrafts, transformers = folder / LM_FILE, folder / "config.json"
+    source = audiocrafts if audiocrafts.exists() or not transformers.exists() else transformers
+    if source == audiocrafts:
+        state, config = checkpoints.read_audiocraft(source)
         checkpoints.write(out, state, config, start, t5=folder / "t5")
         _unpack_codec(folder / CODEC_FILE, lineage, codec)
     else:
         state, config = transformers_format.read(folder)
         checkpoints.write(out, state, config, start)
         transformers_format.unpack_parts(folder, out / "t5", codec / "hf")
-    if _is_stereo(config, folder):
+    if _is_stereo(config, source):
         write_json(codec / checkpoints.STEREO_FILE, {"per_timestep": False})
 
 
