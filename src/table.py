@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lowend import comparison, params
 from lowend.errors import UserError, script
-from lowend.figures import DISTANCES
+from lowend.figures import WHOLE_DISTANCES
 
 BEGIN, END = "<!-- table: begin (make table) -->", "<!-- table: end -->"
 MEASURED = "<!-- measures: begin (src/table.py) -->", "<!-- measures: end -->"
@@ -31,27 +31,22 @@ def stages(curriculum: Mapping[str, Mapping[str, object]], found: Metrics) -> st
     for key, stage in curriculum.items():
         m = found[key]
         view = f"{stage['genre']} {m['test_view']}"
-        other = _change(m, "ce_other_change", 3) if "ce_other" in m else "–"
-        change = f"{_change(m, 'ce_change', 3)} | {other}"
+        change, other = (comparison.value(m, name, "+.3f").text for name in ("ce_change", "ce_other_change"))
+        change = f"{change} | {other or '–'}"
         lines.append(f"| {key} | {stage['init']} | {view} | {m['ce_init']:.3f} | {m['ce']:.3f} | {change} |")
     return "\n".join(lines)
 
 
-def _change(m: Mapping[str, float], name: str, digits: int) -> str:
-    change, low, high = (f"{m[name + end]:+.{digits}f}" for end in ("", "_low", "_high"))
-    return f"{change} ({low} … {high})"
-
-
 def evaluations(found: Metrics) -> str:
     """Each evaluation beside the base model and the clips that it is held against."""
-    distances = [row for row in DISTANCES if all(row[0] in m for m in found.values())]
+    distances = [row for row in WHOLE_DISTANCES if all(row[0] in m for m in found.values())]
     heads = "".join(f"| {title} held against | {title} | change (95 %) " for _, title, _ in distances)
     lines = [
         f"| evaluation | cross-entropy of base | of the model | change (95 %) {heads}| tempo right |",
         f"|---|---|---|---{'|---' * 3 * len(distances)}|---|",
     ]
     for key, m in sorted(found.items()):
-        gain = _change(m, "ce_change", 3)
+        gain = comparison.value(m, "ce_change", "+.3f").text
         cells = "".join(_distance(m, name, digits - 1) for name, _, digits in distances)
         tempo = f"{m['against_tempo_right']:.0%} → {m['tempo_right']:.0%}" if "tempo_right" in m else "not asked for"
         lines.append(f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} | {gain} {cells}| {tempo} |")
@@ -60,7 +55,8 @@ def evaluations(found: Metrics) -> str:
 
 def _distance(m: Mapping[str, float], name: str, digits: int) -> str:
     """Three cells: of the clips held against, of the model's, and the paired change."""
-    return f"| {m[f'against_{name}']:.{digits}f} | {m[name]:.{digits}f} | {_change(m, f'{name}_change', digits)} "
+    change = comparison.value(m, f"{name}_change", f"+.{digits}f").text
+    return f"| {m[f'against_{name}']:.{digits}f} | {m[name]:.{digits}f} | {change} "
 
 
 def replace(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:

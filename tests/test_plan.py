@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import plan
 from lowend.errors import UserError
+from lowend.models import base
 from lowend.models.base import BaseConfig
 from lowend.training import memory, planner
 from lowend.training.config import TrainConfig
@@ -160,5 +162,8 @@ def test_the_base_is_found_without_the_network(tmp_path: Path) -> None:
     found, t5 = planner.model_of(str(tmp_path), ROOT)
     assert found["transformer_lm"]["dim"] == 64 and t5 is None
     assert memory.predict(found, t5, CONFIG, False, 0).parameters > 0
+    shutil.copy(ROOT / "starter/kit/musicgen" / base.LM_FILE, tmp_path / base.LM_FILE)
+    found, _ = planner.model_of(str(tmp_path), ROOT)
+    assert found == config, "of a folder in both formats the stage base takes audiocraft's"
     with pytest.raises(UserError, match="`base.model` must be a folder or one of starter, facebook/musicgen-small"):
         planner.model_of("nothing", ROOT)

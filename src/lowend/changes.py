@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from lowend.figures import DISTANCES, PART_DISTANCES, SHARES
+from lowend.figures import DISTANCES, SHARES
 
 SIDES = ("train", "valid", "test")
 _ENDS = ("_low", "_high")
 _LOWER = re.compile(
-    rf"(ce|perplexity|kld|{'|'.join(name for name, *_ in (*DISTANCES, *PART_DISTANCES))})(_|$)"
+    rf"(ce|perplexity|kld|{'|'.join(name for name, *_ in DISTANCES)})(_|$)"
     r"|.*_(error|error_bpm)$|key_distance$|train_overlap$|clipped_share$"
 )
 _HIGHER = re.compile(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowend.errors import UserError
-from lowend.figures import DESCRIPTIONS, DISTANCES, PART_DISTANCES, SHARES, verdict
+from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
 
 BASE = "base"
 CHANGE = "its change (paired)"
@@ -109,19 +109,19 @@ def columns(genre: str, params: Params, trained: Mapping[str, Metrics], judged: 
 def _table(genre: str, found: Sequence[Column]) -> Table:
     rows = [
         (STEPS, [Cell(str(c.steps)) for c in found]),
-        (CE, [_value(c.values, "ce", ".3f") for c in found]),
+        (CE, [value(c.values, "ce", ".3f") for c in found]),
         (CHANGE, [_change(c.values, "ce_change", "+.3f", BASE) for c in found]),
     ]
-    for name, title, digits in (*DISTANCES, *PART_DISTANCES):
+    for name, title, digits in DISTANCES:
         form = f".{digits}f"
-        rows.append((title, [_value(c.values, name, form) for c in found]))
+        rows.append((title, [value(c.values, name, form) for c in found]))
         rows.append((CHANGE, [_change(c.values, f"{name}_change", f"+{form}", c.against) for c in found]))
     for name, title in (*SHARES, *DESCRIPTIONS):
-        rows.append((title, [_value(c.values, name, ".0%") for c in found]))
+        rows.append((title, [value(c.values, name, ".0%") for c in found]))
     return Table(genre, [c.name for c in found], [row for row in rows if any(cell.text for cell in row[1])])
 
 
-def _value(m: Metrics, name: str, form: str) -> Cell:
+def value(m: Metrics, name: str, form: str) -> Cell:
     """`value (low … high)`; without the interval, or empty, where there is none."""
     if name not in m:
         return Cell("")
@@ -135,7 +135,7 @@ def _change(m: Metrics, name: str, form: str, against: str) -> Cell:
     if name not in m:
         return Cell("")
     _, tone = verdict(m[f"{name}_low"], m[f"{name}_high"])
-    return Cell(f"{_value(m, name, form).text} from {against}", tone)
+    return Cell(f"{value(m, name, form).text} from {against}", tone)
 
 
 def markdown(found: Sequence[Table], titles: Collection[str] = ()) -> str:

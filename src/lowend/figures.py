@@ -17,16 +17,16 @@ DESCRIPTIONS = (
 )
 """Shares of which neither more nor less is better."""
 
-DISTANCES = (("fad", "FAD", 2), ("mmd", "MMD", 4))
-"""Distances to real music, and the digits that mean something; the lower, the better."""
+WHOLE_DISTANCES = (("fad", "FAD", 2), ("mmd", "MMD", 4))
+"""Distances of whole clips to real music, and the digits that mean something; the lower, the better."""
 
-
-PART_DISTANCES = (
+DISTANCES = (
+    *WHOLE_DISTANCES,
     ("low_fad", "FAD of 20–200 Hz", 2),
     ("drums_fad", "FAD of the drums", 2),
     ("bass_fad", "FAD of the bass", 2),
 )
-"""The same of parts of the sound, where `evaluate.parts` asks for them."""
+"""And those of parts of the sound, where `evaluate.parts` asks for them."""
 
 
 def verdict(low: float, high: float) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from lowend import changes, listening
 from lowend.errors import UserError
-from lowend.figures import DESCRIPTIONS, DISTANCES, PART_DISTANCES, SHARES, verdict
+from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
 from lowend.listening import Sound, Verdict
 from lowend.metrics import intake
 from lowend.metrics.intake import Item
@@ -42,7 +42,7 @@ class Row:
 
 def others(m: Mapping[str, float]) -> list[Row]:
     """Figures of both sets of clips that `rows` has no words for, and the names of those that are absent."""
-    told = {name for name, *_ in (*DISTANCES, *PART_DISTANCES, *SHARES, *DESCRIPTIONS)}
+    told = {name for name, *_ in (*DISTANCES, *SHARES, *DESCRIPTIONS)}
     table = []
     for name in sorted(m.keys() - told):
         twins = [name, f"{name}_low", f"{name}_high"]
@@ -114,7 +114,7 @@ def rows(m: Mapping[str, float]) -> list[Row]:
     change = f"{m['ce_change']:+.4f} ({span('ce_change', 4)})"
     ce = verdict(m["ce_change_low"], m["ce_change_high"])
     table = [Row("held-out cross-entropy (base | model)", f"{m['ce_base']:.4f}", f"{m['ce']:.4f}", change, *ce)]
-    for name, text, digits in (*DISTANCES, *PART_DISTANCES):
+    for name, text, digits in DISTANCES:
         if name in m:
             change = f"{m[f'{name}_change']:+.{digits}f} ({span(f'{name}_change', digits)})"
             before, after = f"{m[f'against_{name}']:.{digits}f}", f"{m[name]:.{digits}f}"

@@ -18,6 +18,7 @@ from lowend.tracks import write_json
 
 LM_FILE = "state_dict.bin"
 CODEC_FILE = "compression_state_dict.bin"
+TRANSFORMERS_FILE = "config.json"
 PUBLISHED = tuple(
     f"facebook/musicgen-{name}"
     for name in ("small", "medium", "large", "melody", "melody-large", "stereo-small", "stereo-medium", "stereo-large")
@@ -62,14 +63,29 @@ def check(config: BaseConfig) -> None:
     """
     if config.model == "starter" or Path(config.model).is_dir():
         return
-    if config.model not in PUBLISHED:
-        known = ", ".join(("starter", *PUBLISHED))
-        raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {config.model!r}")
+    check_name(config.model)
     if not config.revision:
         raise UserError(
             f"params.yaml: `base.revision` must hold the commit of {config.model} that you train from, "
             "so that the same params give the same model"
         )
+
+
+def check_name(model: str) -> None:
+    """Whether `base.model` is a model that there is.
+
+    Raises:
+        UserError: it is neither known nor a folder.
+    """
+    if model not in ("starter", *PUBLISHED) and not Path(model).is_dir():
+        known = ", ".join(("starter", *PUBLISHED))
+        raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {model!r}")
+
+
+def source(folder: Path) -> Path:
+    """The file of a model's folder that tells its format: audiocraft's, or transformers' where that is not there."""
+    audiocrafts, transformers = folder / LM_FILE, folder / TRANSFORMERS_FILE
+    return transformers if transformers.exists() and not audiocrafts.exists() else audiocrafts
 
 
 def _download(repository: str, revision: str | None, names: list[str]) -> Path:
@@ -96,17 +112,16 @@ def unpack(folder: Path, lineage: Mapping[str, Any], out: Path, codec: Path) -> 
     """
     start = {**lineage, "stages": [], "tracks": []}
     shutil.rmtree(codec, ignore_errors=True)
-    audiocrafts, transformers = folder / LM_FILE, folder / "config.json"
-    source = audiocrafts if audiocrafts.exists() or not transformers.exists() else transformers
-    if source == audiocrafts:
-        state, config = checkpoints.read_audiocraft(source)
+    told = source(folder)
+    if told.name == LM_FILE:
+        state, config = checkpoints.read_audiocraft(told)
         checkpoints.write(out, state, config, start, t5=folder / "t5")
         _unpack_codec(folder / CODEC_FILE, lineage, codec)
     else:
         state, config = transformers_format.read(folder)
         checkpoints.write(out, state, config, start)
         transformers_format.unpack_parts(folder, out / "t5", codec / "hf")
-    if _is_stereo(config, source):
+    if _is_stereo(config, told):
         write_json(codec / checkpoints.STEREO_FILE, {"per_timestep": False})
 
 

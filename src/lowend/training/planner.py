@@ -11,7 +11,6 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import torch
 
-from lowend.errors import UserError
 from lowend.models import base, checkpoints, musicgen, transformers_format
 from lowend.training import memory
 from lowend.training.config import TrainConfig
@@ -72,13 +71,12 @@ def model_of(name: str, kit: Path) -> tuple[Mapping[str, Any], Path | None]:
     """
     if name in base.PUBLISHED:
         return published(name), None
+    base.check_name(name)
     folder = kit if name == "starter" else Path(name)
-    if not folder.is_dir():
-        known = ", ".join(("starter", *base.PUBLISHED))
-        raise UserError(f"params.yaml: `base.model` must be a folder or one of {known}; got {name!r}")
-    if (folder / "config.json").exists():
-        return transformers_format.config_of(checkpoints.read_json(folder, "config.json")), None
-    return checkpoints.read_audiocraft(folder / base.LM_FILE)[1], folder / "t5"
+    told = base.source(folder)
+    if told.name == base.LM_FILE:
+        return checkpoints.read_audiocraft(told)[1], folder / "t5"
+    return transformers_format.config_of(checkpoints.read_json(folder, told.name)), None
 
 
 def this_device(precision: str) -> Device:
