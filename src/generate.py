@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lowend import clips, params
 from lowend.errors import script
 from lowend.models import codec as codecs
-from lowend.models import musicgen
+from lowend.models import devices, musicgen
 from lowend.seeds import seed
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     config = params.build(Config, loaded["generate"], "generate")
     prompts = clips.read_prompts(args.prompts, config.clips)
     seeds = [seed(loaded["seed"], args.prompts.stem, n) for n in range(len(prompts))]
-    device = codecs.device()
+    device = devices.best()
     lm, codec = musicgen.load(args.model, device), codecs.load(args.codec, device)
     frames = round(config.seconds * musicgen.FRAME_RATE)
     with tqdm(total=frames, desc="frames", mininterval=2.0) as bar:

@@ -14,8 +14,7 @@ from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
 from lowend.metrics.absent import Absent
 from lowend.metrics.bootstrap import mean
-from lowend.models import codec as codecs
-from lowend.models import hub
+from lowend.models import devices, hub
 
 Score = Callable[[Wave, int, str], float]
 
@@ -34,7 +33,7 @@ def load(name: str) -> Score:
         processor, model = _read(name)
     except UserError as reason:
         raise Absent(str(reason)) from reason
-    return partial(_score, model.float().eval().to(codecs.device()), processor)
+    return partial(_score, model.float().eval().to(devices.best()), processor)
 
 
 def _read(name: str) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ from lowend.metrics.listening import Judged, Listener
 from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
 from lowend.models import codec as codecs
-from lowend.models import musicgen, tagger
+from lowend.models import devices, musicgen, tagger
 from lowend.training import data
 
 WINDOW_S = 4.0
@@ -71,7 +71,7 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     windows = data.windows(rows, frames)
     found = {}
     for kind, folder in (("base", folders.base), ("model", folders.model)):
-        found[kind] = cross_entropy.by_track(musicgen.load(folder, codecs.device()), windows, 8)
+        found[kind] = cross_entropy.by_track(musicgen.load(folder, devices.best()), windows, 8)
     change = cross_entropy.difference(found["model"], found["base"], config.bootstrap, name)
     nats = cross_entropy.estimates(found["model"], config.bootstrap, name)
     return {
@@ -101,7 +101,7 @@ def listener(
         name for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)) if wanted and not had
     ]
     background = np.concatenate(real.tracks)
-    codec = codecs.load(folders.codec, codecs.device())
+    codec = codecs.load(folders.codec, devices.best())
     cut = reference.real_parts(folders, ears, name, config.parts, separator)
     held = Parts({part: np.concatenate(windows) for part, windows in cut.items()}, separator)
     made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score, held)

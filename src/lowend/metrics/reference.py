@@ -24,7 +24,7 @@ from lowend.metrics.kld import Tags
 from lowend.metrics.memorisation import Fingerprints, Nearest
 from lowend.metrics.sound import Sound
 from lowend.models import codec as codecs
-from lowend.models import musicgen, musicnn, tagger
+from lowend.models import devices, musicgen, musicnn, tagger
 from lowend.models.codec import CompressionModel
 from lowend.tracks import read_tracks
 from lowend.training import data
@@ -155,7 +155,7 @@ def real(folders: Folders, ears: Ears, name: str) -> Real:
 
 
 def _hear_real(folders: Folders, ears: Ears, rows: Sequence[Tokens]) -> Arrays:
-    sounds = decoded(codecs.load(folders.codec, codecs.device()), rows, REAL_S)
+    sounds = decoded(codecs.load(folders.codec, devices.best()), rows, REAL_S)
     figures = [list(asdict(sound.measure(*one)).values()) for one in sounds]
     return {
         **join("windows", [ears.embedder.embed(*one) for one in sounds]),
@@ -172,7 +172,7 @@ def real_parts(
     """The wanted parts of the held-out tracks, heard or remembered: [n, D] of each track, in the order of `real`."""
 
     def hear() -> Arrays:
-        codec = codecs.load(folders.codec, codecs.device())
+        codec = codecs.load(folders.codec, devices.best())
         sounds = decoded(codec, held_out(folders.tokens, folders.splits), REAL_S)
         found = parts.embed(sounds, wanted, ears.embedder.embed, separator)
         return {key: array for part, windows in found.items() for key, array in join(part, windows).items()}
@@ -197,7 +197,7 @@ def trained(folders: Folders, ears: Ears, name: str, clip_s: float) -> Trained:
 
 
 def _hear_trained(folders: Folders, ears: Ears, rows: Sequence[Tokens], clip_s: float) -> Arrays:
-    codec = codecs.load(folders.codec, codecs.device())
+    codec = codecs.load(folders.codec, devices.best())
     frames = round(clip_s * musicgen.FRAME_RATE)
     codes, windows = [], []
     for wav, rate in decoded(codec, held_out(folders.tokens, folders.splits), REAL_S):

@@ -42,11 +42,6 @@ def _load_plain(folder: Path, device: str) -> CompressionModel:
     return model
 
 
-def device() -> str:
-    """The device that models run on: the first GPU, or the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 @torch.no_grad()
 def encode(codec: CompressionModel, wav: Wave) -> NDArray[np.int16]:
     """Codes int16 [K, T] of wav [C, S] at the codec's own rate; a stereo codec hears mono on both channels.

@@ -18,6 +18,7 @@ from lowend.audio.bandenergy import band_energies, to_levels
 from lowend.audio.io import Wave, read_flac
 from lowend.errors import UserError
 from lowend.models import codec as codecs
+from lowend.models import devices
 from lowend.seeds import rng
 from lowend.shards import Member
 from lowend.takes import Change
@@ -50,7 +51,7 @@ class Job:
 
 @lru_cache(maxsize=1)
 def _codec(folder: Path) -> CompressionModel:
-    return codecs.load(folder, codecs.device())
+    return codecs.load(folder, devices.best())
 
 
 def _npy(array: NDArray[np.generic]) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lowend import cache, captions, licences, takes
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
-from lowend.models import checkpoints, codebooks, codec, conditioners, decoder, musicgen
+from lowend.models import checkpoints, codebooks, conditioners, decoder, devices, musicgen
 from lowend.tracks import Track, read_tracks
 from lowend.training import data, interrupt, loop, loss, methods, musicgen_family, resume, schedule, store, team
 from lowend.training.config import TrainConfig
@@ -122,17 +122,17 @@ def run(
         crops=config.crops,
         weighing=data.weighing([*own, *replay], config.band_weights) if config.band_weighted else None,
     )
-    held_out, _ = data.load_held_out(folders.tokens, folders.splits / "valid.csv", view, template, frames)
-    valid = data.windows(held_out, frames)
-    held_out, test_view = data.load_held_out(folders.tokens, folders.splits / "test.csv", view, template, frames)
-    test = data.windows(held_out, frames)
+    def held_out(tokens: Path, table: Path) -> tuple[list[data.Tokens], str]:
+        rows, heard = data.load_held_out(tokens, table, view, template, frames)
+        return data.windows(rows, frames), heard
+
+    valid, _ = held_out(folders.tokens, folders.splits / "valid.csv")
+    test, test_view = held_out(folders.tokens, folders.splits / "test.csv")
     other: list[data.Tokens] = []
     if settings.stage.replay != settings.stage.genre:
-        table = folders.replay_splits / "test.csv"
-        held_out, _ = data.load_held_out(folders.replay_tokens, table, view, template, frames)
-        other = data.windows(held_out, frames)
+        other, _ = held_out(folders.replay_tokens, folders.replay_splits / "test.csv")
 
-    lm = musicgen.load(folders.init, codec.device())
+    lm = musicgen.load(folders.init, devices.best())
     before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     code = cache.code(
         loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
@@ -198,7 +198,7 @@ def _lineage(folder: Path, key: str, settings: Settings, tracks: list[Track], in
     return {
         **init,
         "commercial": commercial,
-        "device": codec.device(),
+        "device": devices.best(),
         "stages": stages,
         "tracks": [{"id": track_id, "licence": licence} for track_id, licence in both],
     }
