@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -103,6 +104,12 @@ def parallel_map(
         threaded = partial(_threaded, str(Path.cwd()), work)
         results = _process_map(partial(_kept, threaded), items, max(2, workers))
     yield from progress(results, what, total=len(items))
+
+
+def thread_map(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`work` of all items, in their order, by `worker_count()` threads: for work that numpy or torch does."""
+    with ThreadPoolExecutor(worker_count()) as pool:
+        return list(pool.map(work, items))
 
 
 def _process_map(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowend.seeds import rng
+from lowend.workers import thread_map
 
 
 class Estimate(NamedTuple):
@@ -31,18 +32,29 @@ class Estimate(NamedTuple):
 def interval(statistic: Callable[[NDArray[np.intp]], float], n: int, resamples: int, name: str) -> Estimate:
     """Estimate `statistic(indices)` over n units, its interval from resampled indices seeded by `name`.
 
+    The statistic is called from several threads.
+
     Raises:
         ValueError: n is 0.
     """
-    if n == 0:
-        raise ValueError(f"{name}: nothing to resample")
-    draw = rng("bootstrap", name)
-    values = [statistic(draw.integers(0, n, n)) for _ in range(resamples)]
+    values = thread_map(statistic, _draws(n, resamples, name))
     low, high = np.percentile(values, [2.5, 97.5])
     return Estimate(statistic(np.arange(n)), float(low), float(high), n)
 
 
 def mean(values: Sequence[float] | NDArray[np.float64], resamples: int, name: str) -> Estimate:
-    """Mean of one value a unit (Efron & Tibshirani, 1993, ch. 13)."""
+    """Mean of one value a unit (Efron & Tibshirani, 1993, ch. 13).
+
+    Raises:
+        ValueError: there are none.
+    """
     data = np.asarray(values, np.float64)
-    return interval(lambda chosen: float(data[chosen].mean()), len(data), resamples, name)
+    low, high = np.percentile(data[_draws(len(data), resamples, name)].mean(1), [2.5, 97.5])
+    return Estimate(float(data.mean()), float(low), float(high), len(data))
+
+
+def _draws(n: int, resamples: int, name: str) -> NDArray[np.intp]:
+    """Indices [resamples, n] of as many samples with replacement."""
+    if n == 0:
+        raise ValueError(f"{name}: nothing to resample")
+    return rng("bootstrap", name).integers(0, n, (resamples, n))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lowend.metrics.bootstrap import Estimate, interval, mean
+from lowend.metrics.bootstrap import Estimate, mean
 from lowend.models import musicgen
 from lowend.training.data import Tokens
 
@@ -51,4 +51,4 @@ def difference(after: ByTrack, before: ByTrack, resamples: int, name: str) -> Es
     tracks = sorted(after)
     assert tracks == sorted(before), "both models must be measured on the same tracks"
     delta = np.array([after[t].mean() - before[t].mean() for t in tracks])
-    return interval(lambda chosen: float(delta[chosen].mean()), len(delta), resamples, name)
+    return mean(delta, resamples, name)

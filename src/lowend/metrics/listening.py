@@ -23,7 +23,7 @@ from lowend.metrics.sound import Sound
 from lowend.models import codec as codecs
 from lowend.models import tagger
 from lowend.models.codec import CompressionModel
-from lowend.workers import parallel_map
+from lowend.workers import parallel_map, thread_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def hear(listener: Listener, items: Sequence[Item]) -> Heard:
         ValueError: there are too few windows for FAD or too few clips for MMD.
     """
     ear, held = listener.ears.embedder, listener.parts
-    embedded = [ear.embed(item.wav, item.rate) for item in items]
+    embedded = thread_map(lambda item: ear.embed(item.wav, item.rate), items)
     fad.check(listener.background, np.concatenate(embedded), ear.least_windows)
     kernels = mmd.kernels(listener.kernels, embedded)
     cut = parts.embed(((item.wav, item.rate) for item in items), held.background, ear.embed, held.separator)
@@ -124,7 +124,8 @@ def judge(
         metrics |= memorisation.summarise(near, again, listener.limits, resamples, name)
     else:
         metrics |= mark("memorisation")
-    tags = [listener.ears.tags(item.wav, item.rate) for item in heard.items] if listener.ears.tags else []
+    tagger_of = listener.ears.tags
+    tags = thread_map(lambda item: tagger_of(item.wav, item.rate), heard.items) if tagger_of else []
     if tags:
         metrics |= kld.score(listener.real.tags, tags, resamples, name)
     scores = [_clap(listener.clap, item) for item in heard.items]

@@ -15,6 +15,7 @@ from lowend.audio import lowband
 from lowend.audio.io import Wave
 from lowend.metrics import fad
 from lowend.metrics.embedders import Embeddings
+from lowend.workers import thread_map
 
 STEMS = ("drums", "bass")
 PARTS = ("low", *STEMS)
@@ -46,11 +47,13 @@ def embed(
     sounds: Iterable[tuple[Wave, int]], wanted: Iterable[str], ear: Embed, separator: Path
 ) -> dict[str, list[Embeddings]]:
     """Embeddings [n, D] of each wanted part of every sound (wav [C, S], Hz)."""
-    found: dict[str, list[Embeddings]] = {part: [] for part in wanted}
-    for wav, rate in sounds:
-        for part, one in cut(wav, rate, found, separator).items():
-            found[part].append(ear(*one))
-    return found
+    asked = list(wanted)
+
+    def hear(one: tuple[Wave, int]) -> dict[str, Embeddings]:
+        return {part: ear(*heard) for part, heard in cut(*one, asked, separator).items()}
+
+    heard = thread_map(hear, sounds)
+    return {part: [one[part] for one in heard] for part in asked}
 
 
 def sources(wanted: Iterable[str], separator: Path) -> list[str]:

@@ -29,6 +29,7 @@ from lowend.models.codec import CompressionModel
 from lowend.tracks import read_tracks
 from lowend.training import data
 from lowend.training.data import Tokens
+from lowend.workers import thread_map
 
 REAL_S = 20.0
 """Seconds from the middle of each held-out track that clips are held against."""
@@ -157,12 +158,13 @@ def real(folders: Folders, ears: Ears, name: str) -> Real:
 def _hear_real(folders: Folders, ears: Ears, rows: Sequence[Tokens]) -> Arrays:
     sounds = decoded(codecs.load(folders.codec, devices.best()), rows, REAL_S)
     figures = [list(asdict(sound.measure(*one)).values()) for one in sounds]
+    tags = ears.tags
     return {
-        **join("windows", [ears.embedder.embed(*one) for one in sounds]),
+        **join("windows", thread_map(lambda one: ears.embedder.embed(*one), sounds)),
         "probabilities": np.array([list(tagger.probabilities(ears.starter, *one).values()) for one in sounds]),
         "low_shares": np.array([sound.shares(*one, (20, 200))[0] for one in sounds]),
         "sounds": np.array(figures, np.float64),
-        "tags": np.array([ears.tags(*one) for one in sounds] if ears.tags else []),
+        "tags": np.array(thread_map(lambda one: tags(*one), sounds) if tags else []),
     }
 
 
@@ -207,5 +209,5 @@ def _hear_trained(folders: Folders, ears: Ears, rows: Sequence[Tokens], clip_s: 
         for n, piece in enumerate(memorisation.pieces(again, frames)):
             codes.append(piece)
             windows.append(ears.embedder.embed(wav[:, n * samples : (n + 1) * samples], rate))
-    heard = [ears.embedder.embed(*one) for one in decoded(codec, rows, TRAIN_S)]
+    heard = thread_map(lambda one: ears.embedder.embed(*one), decoded(codec, rows, TRAIN_S))
     return {**join("windows", heard), **join("codes", codes), **join("pieces", windows)}

@@ -122,6 +122,7 @@ def run(
         crops=config.crops,
         weighing=data.weighing([*own, *replay], config.band_weights) if config.band_weighted else None,
     )
+
     def held_out(tokens: Path, table: Path) -> tuple[list[data.Tokens], str]:
         rows, heard = data.load_held_out(tokens, table, view, template, frames)
         return data.windows(rows, frames), heard
@@ -133,7 +134,6 @@ def run(
         other, _ = held_out(folders.replay_tokens, folders.replay_splits / "test.csv")
 
     lm = musicgen.load(folders.init, devices.best())
-    before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     code = cache.code(
         loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
         musicgen_family, decoder, conditioners, codebooks, takes,
@@ -153,6 +153,9 @@ def run(
     )
     lm.load_state_dict(result.ema)
     after, other_after = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
+    # Measured last, so that training begins at once however many tracks are held out.
+    lm = musicgen.load(folders.init, devices.best())
+    before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     if crew.leads:
         used = {row.track_id for row in (*sampler.own, *sampler.replay)}
         heard = [t for t in tracks.values() if t.id in used]
