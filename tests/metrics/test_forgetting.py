@@ -18,9 +18,10 @@ from lowend.audio import analysis
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
 from lowend.metrics import evaluation, forgetting, held_out
+from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.evaluation import EvaluateConfig
-from lowend.metrics.forgetting import Folders, ForgettingConfig
-from lowend.models import musicgen
+from lowend.metrics.forgetting import Ears, Folders, ForgettingConfig
+from lowend.models import musicgen, tagger
 from lowend.shards import Member
 from lowend.synth import song as synth
 from lowend.tracks import Track, write_tracks
@@ -73,6 +74,17 @@ def test_a_model_that_answers_everything_with_dubstep_leaks(tmp_path: Path) -> N
     assert set(rows[0]) == set(forget.COLUMNS) and rows[0]["prompt"] == TEXT
     hiphop, _ = forgetting.measure("x", asked(after, before, "hiphop"), CONFIG)
     assert hiphop["leak"] < 0.2, "only of the genre that was learned"
+
+
+def test_each_share_of_dubstep_among_the_answers_leaks_more(tmp_path: Path) -> None:
+    after, before = folder(tmp_path / "after", sounds()["dubstep"]), folder(tmp_path / "before", sounds()["other"])
+    kept = tagger.load(kit.KIT / "tagger")
+    ears = Ears(EMBEDDERS["starter"](kit.KIT / "tagger"), kept, ("dubstep", "riddim", "brostep"), None, None)
+    dubstep, other = (forgetting.hear(items, ears, "ear") for items in forgetting.pair(after, before))
+    found = [forgetting.compare([*dubstep[:n], *other[n:]], other, 100, "x") for n in (0, 2, 4, 8)]
+    for name in ("leak", "leak_change", "drift_mmd"):
+        rising = [one[name] for one in found]
+        assert rising == sorted(rising) and len(set(rising)) == 4, name
 
 
 def test_the_same_clips_twice_forgot_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
