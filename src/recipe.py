@@ -19,7 +19,7 @@ from ruamel.yaml.tokens import CommentToken
 from lowend.errors import UserError, script
 
 RECIPES = Path("recipes")
-OPEN = ("sources", "curriculum", "generations", "evaluations")
+OPEN = ("sources", "curriculum", "generations", "evaluations", "forgetting")
 """Sections whose keys are names of the user's: a recipe may add entries to them."""
 
 

@@ -1,4 +1,4 @@
-"""Write tables from metrics/ into pages: every stage against its start, every release against base; all side by side.
+"""Write tables from metrics/ into pages: stages, evaluations and what was forgotten; all models side by side.
 
 By hand: python src/table.py --metrics metrics --readme README.md
   or:    python src/table.py --metrics metrics --comparison docs/ablation.md
@@ -53,6 +53,28 @@ def evaluations(found: Metrics) -> str:
     return "\n".join(lines)
 
 
+def forgotten(asked: Mapping[str, Mapping[str, str]], found: Metrics) -> str:
+    """What each model lost of another genre and of other music, beside the model that it is held against."""
+    lines = [
+        "| forgotten | held against | genre | its cross-entropy | after | change (95 %) "
+        "| neutral prompts: tempo right | leak | change (95 %) |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for key, entry in asked.items():
+        m = found[key]
+        change = comparison.value(m, "ce_other_change", "+.3f").text
+        leak = comparison.value(m, "leak_change", "+.0%").text or "–"
+        nats = f"{m['against_ce_other']:.3f} | {m['ce_other']:.3f} | {change}"
+        shares = f"{_shares(m, 'tempo_right')} | {_shares(m, 'leak')} | {leak}"
+        lines.append(f"| {key} | {entry['against']} | {entry['other']} | {nats} | {shares} |")
+    return "\n".join(lines)
+
+
+def _shares(m: Mapping[str, float], name: str) -> str:
+    """Before and after; a dash where no prompt asks for it, or the tagger knows none of the genre."""
+    return f"{m[f'against_{name}']:.0%} → {m[name]:.0%}" if name in m else "–"
+
+
 def _distance(m: Mapping[str, float], name: str, digits: int) -> str:
     """Three cells: of the clips held against, of the model's, and the paired change."""
     change = comparison.value(m, f"{name}_change", f"+.{digits}f").text
@@ -75,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--metrics", type=Path, required=True)
     page = parser.add_mutually_exclusive_group(required=True)
-    page.add_argument("--readme", type=Path, help="page that gets the stages and the evaluations")
+    page.add_argument("--readme", type=Path, help="page that gets the stages, the evaluations and what was forgotten")
     page.add_argument("--comparison", type=Path, help="page that gets the genres' models side by side")
     page.add_argument("--measures", type=Path, help="page that gets their main figures")
     args = parser.parse_args()
@@ -88,7 +110,9 @@ def main() -> None:
     curriculum = sections["curriculum"]
     trained = comparison.read({key: args.metrics / "train" / key / "metrics.json" for key in curriculum})
     judged = comparison.read({key: args.metrics / "evaluate" / f"{key}.json" for key in sections["evaluations"]})
-    table = f"{stages(curriculum, trained)}\n\n{evaluations(judged)}"
+    asked = params.load("forgetting")["forgetting"]
+    lost = comparison.read({key: args.metrics / "forgetting" / f"{key}.json" for key in asked})
+    table = "\n\n".join((stages(curriculum, trained), evaluations(judged), forgotten(asked, lost)))
     args.readme.write_text(replace(args.readme.read_text(encoding="utf-8"), table), encoding="utf-8")
 
 

@@ -124,4 +124,4 @@ def test_the_script_names_what_is_wrong(tmp_path: Path) -> None:
     with (tmp_path / "prompts/neutral.csv").open("a") as file:
         file.write("polka,polka,120,C major,\n")
     failed = run()
-    assert failed.returncode == 1 and "prompts/neutral.csv, line 52: the prompt must begin with" in failed.stderr
+    assert failed.returncode == 1 and "prompts/neutral.csv, line 102: the prompt must begin with" in failed.stderr

@@ -139,6 +139,7 @@ def test_comments_around_a_new_entry_stay_where_they_were(tmp_path: Path) -> Non
     [
         (ENTRY + "}}", "`curriculum.again` is new in params.yaml, so it needs steps_scale, captions, replay"),
         ("generations: {again: joint}", "`generations.again` is new in params.yaml, so it needs model, genre too"),
+        ("forgetting: {again: {model: joint}}", "`forgetting.again` is new in params.yaml, so it needs against, genre"),
         ("train: {again: {steps: 1}}", "`train.again` is not in params.yaml"),
         ("curriculum: {joint: {steps: 1}}", "`curriculum.joint.steps` is not in params.yaml"),
     ],
@@ -184,6 +185,7 @@ def test_dvc_builds_the_graph_of_a_recipe(run, tmp_path: Path, name: str) -> Non
         deps = {dep.def_path for made in stages.values() for dep in made.deps if dep.def_path != "params.yaml"}
     keys = YAML(typ="safe").load(tmp_path / "params.yaml")
     sections = {"train": "curriculum", "generate": "generations", "evaluate": "evaluations", "report": "evaluations"}
+    sections["forget"] = "forgetting"
     for kind, section in sections.items():
         assert {f"{kind}@{key}" for key in keys[section]} == {one for one in stages if one.startswith(f"{kind}@")}
     missing = {dep for dep in deps if not any(touches(dep, out) for out in outs) and not (ROOT / dep).exists()}

@@ -413,6 +413,8 @@ def test_the_readme_table_is_the_committed_metrics() -> None:
     curriculum = YAML(typ="safe").load(committed("params.yaml"))
     trained = {k: json.loads(committed(f"metrics/train/{k}/metrics.json")) for k in curriculum["curriculum"]}
     judged = {k: json.loads(committed(f"metrics/evaluate/{k}.json")) for k in curriculum["evaluations"]}
-    made = f"{table.stages(curriculum['curriculum'], trained)}\n\n{table.evaluations(judged)}"
+    lost = {k: json.loads(committed(f"metrics/forgetting/{k}.json")) for k in curriculum["forgetting"]}
+    tables = (table.stages(curriculum["curriculum"], trained), table.evaluations(judged))
+    made = "\n\n".join((*tables, table.forgotten(curriculum["forgetting"], lost)))
     readme = committed("README.md")
     assert table.replace(readme, made) == readme, "run `make table` and commit README.md with metrics/"

@@ -20,6 +20,7 @@ TRAIN = {
 
 
 EVALUATIONS = {"hiphop-full", "dubstep-full", "joint-hiphop", "joint-dubstep"}
+FORGETTING = {"hiphop-full", "joint"}
 
 
 def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
@@ -29,6 +30,9 @@ def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
         assert html.count("<audio controls preload") == 18, "two of each of nine prompts"
         metrics = json.loads((repo / f"metrics/evaluate/{key}.json").read_text())
         assert metrics["clips"] == 9 and metrics["fad_low"] <= metrics["fad_high"]
+    for key in FORGETTING:
+        assert json.loads((repo / f"metrics/forgetting/{key}.json").read_text())["clips"] == 9
+        assert (repo / f"metrics/forgetting/{key}.csv").read_text().count("\n") == 10
     for key in TRAIN:
         assert {p.name for p in (repo / "models" / key).iterdir()} == {
             "model.safetensors", "ema.safetensors", "config.json", "lineage.json", "t5"
@@ -49,6 +53,7 @@ def test_lr_reruns_training_and_what_follows(clone: Path) -> None:
     assert "lr: 5e-06" in (clone / "params.yaml").read_text()
     found = reruns(clone)
     follow = {f"{kind}@{key}" for kind in ("generate", "evaluate", "report") for key in EVALUATIONS}
+    follow |= {name for key in FORGETTING for name in (f"generate@{key}-neutral", f"forget@{key}")}
     assert found == {f"train@{key}" for key in TRAIN} | follow | {"export", "compare"}
     read = run(clone, "python", "-c", "from lowend import params; print(type(params.load('lr')['lr']).__name__)")
     assert read.strip() == "float"

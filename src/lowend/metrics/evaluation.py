@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lowend import captions
 from lowend.audio.io import Wave
 from lowend.metrics import (
     clap,
     cross_entropy,
     fad,
     genre,
+    held_out,
     intake,
     listening,
     memorisation,
@@ -27,16 +27,12 @@ from lowend.metrics.absent import attempt, mark
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.intake import Item
-from lowend.metrics.kld import TAGGERS
+from lowend.metrics.kld import TAGGERS, Tagger
 from lowend.metrics.listening import Judged, Listener
 from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
 from lowend.models import codec as codecs
-from lowend.models import devices, musicgen, tagger
-from lowend.training import data
-
-WINDOW_S = 4.0
-"""Seconds in a window of held-out cross-entropy: fixed, so that figures of all runs compare."""
+from lowend.models import devices, tagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +62,7 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
 
     Cross-entropies are in nats, and a perplexity is e to the power of one.
     """
-    frames = round(WINDOW_S * musicgen.FRAME_RATE)
-    rows = data.load(folders.tokens, folders.splits / "test.csv", "mix", captions.load_template(), frames)
-    windows = data.windows(rows, frames)
-    found = {}
-    for kind, folder in (("base", folders.base), ("model", folders.model)):
-        found[kind] = cross_entropy.by_track(musicgen.load(folder, devices.best()), windows, 8)
+    found = held_out.by_model({"base": folders.base, "model": folders.model}, folders.tokens, folders.splits)
     change = cross_entropy.difference(found["model"], found["base"], config.bootstrap, name)
     nats = cross_entropy.estimates(found["model"], config.bootstrap, name)
     return {
@@ -82,6 +73,17 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     }
 
 
+def optional(config: EvaluateConfig) -> tuple[Tagger | None, clap.Score | None, dict[str, float]]:
+    """What hears tags and what scores clips against prompts, where asked for, and marks of what cannot be had."""
+    tags = attempt("kld", TAGGERS[config.kld]) if config.kld else None
+    score = attempt("clap", lambda: clap.load(config.clap)) if config.clap else None
+    marks: dict[str, float] = {}
+    for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)):
+        if wanted and not had:
+            marks |= mark(name)
+    return tags, score, marks
+
+
 def listener(
     folders: Folders, separator: Path, config: EvaluateConfig, clip_s: float
 ) -> tuple[Listener, dict[str, float]]:
@@ -90,22 +92,18 @@ def listener(
     Raises:
         ValueError: there are too few tracks for MMD.
     """
-    tags = attempt("kld", TAGGERS[config.kld]) if config.kld else None
-    score = attempt("clap", lambda: clap.load(config.clap)) if config.clap else None
+    tags, score, marks = optional(config)
     ears = Ears(EMBEDDERS[config.embedder](folders.kit), tagger.load(folders.kit), tags)
     name = f"{config.embedder}/{config.kld}"
     real = reference.real(folders, ears, name)
     trained = reference.trained(folders, ears, name, clip_s)
     limits = attempt("memorisation", lambda: memorisation.calibrate(trained.pieces))
-    gaps = [
-        name for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)) if wanted and not had
-    ]
     background = np.concatenate(real.tracks)
     codec = codecs.load(folders.codec, devices.best())
     cut = reference.real_parts(folders, ears, name, config.parts, separator)
     held = Parts({part: np.concatenate(windows) for part, windows in cut.items()}, separator)
     made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score, held)
-    return made, {key: value for gap in gaps for key, value in mark(gap).items()}
+    return made, marks
 
 
 def compare(

@@ -52,7 +52,7 @@ class Kernels:
         return float(self.real_within + between - 2 * cross)
 
 
-def _sums(a: Sequence[Embeddings], b: Sequence[Embeddings], bandwidth: float) -> NDArray[np.float64]:
+def sums(a: Sequence[Embeddings], b: Sequence[Embeddings], bandwidth: float) -> NDArray[np.float64]:
     """Sum of the kernel over all pairs of windows of clip i of `a` and clip j of `b`: [len(a), len(b)]."""
     windows = np.concatenate(b)
     starts = np.cumsum([0, *(len(one) for one in b[:-1])])
@@ -61,6 +61,12 @@ def _sums(a: Sequence[Embeddings], b: Sequence[Embeddings], bandwidth: float) ->
         kernel = np.exp(cdist(one, windows, "sqeuclidean") / (-2 * bandwidth**2))
         rows.append(np.add.reduceat(kernel.sum(0), starts))
     return np.stack(rows)
+
+
+def bandwidth(windows: Embeddings) -> float:
+    """The median distance between windows [N, D], of a part of them where they are many; 0 where they are all alike."""
+    few = windows[np.linspace(0, len(windows) - 1, min(len(windows), _MEDIAN_OF)).astype(int)]
+    return float(np.median(pdist(few)))
 
 
 def real(tracks: Sequence[Embeddings]) -> Real:
@@ -74,14 +80,13 @@ def real(tracks: Sequence[Embeddings]) -> Real:
             f"MMD needs at least 2 held-out tracks, got {len(tracks)}: add tracks, or raise split.valid and split.test"
         )
     windows = np.concatenate(tracks)
-    few = windows[np.linspace(0, len(windows) - 1, min(len(windows), _MEDIAN_OF)).astype(int)]
-    bandwidth = float(np.median(pdist(few)))
-    if bandwidth == 0:
+    width = bandwidth(windows)
+    if width == 0:
         raise ValueError("MMD has no bandwidth, because the held-out tracks all sound alike: are they silent?")
-    sums = _sums(tracks, tracks, bandwidth)
+    found = sums(tracks, tracks, width)
     counts = np.array([len(one) for one in tracks], np.float64)
-    within = (sums.sum() - sums.trace()) / (counts.sum() ** 2 - (counts**2).sum())
-    return Real(windows, bandwidth, float(within))
+    within = (found.sum() - found.trace()) / (counts.sum() ** 2 - (counts**2).sum())
+    return Real(windows, width, float(within))
 
 
 def kernels(held: Real, clips: Sequence[Embeddings]) -> Kernels:
@@ -92,9 +97,9 @@ def kernels(held: Real, clips: Sequence[Embeddings]) -> Kernels:
     """
     if len(clips) < LEAST_CLIPS:
         raise ValueError(f"MMD needs at least {LEAST_CLIPS} clips, got {len(clips)}: raise generate.clips")
-    between = _sums(clips, clips, held.bandwidth)
+    between = sums(clips, clips, held.bandwidth)
     np.fill_diagonal(between, 0.0)
-    to_real = _sums(clips, [held.windows], held.bandwidth)[:, 0] / len(held.windows)
+    to_real = sums(clips, [held.windows], held.bandwidth)[:, 0] / len(held.windows)
     return Kernels(between, to_real, np.array([len(one) for one in clips], np.float64), held.within)
 
 
