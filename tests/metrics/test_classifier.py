@@ -123,6 +123,9 @@ def test_what_too_few_tracks_leave_open_is_absent_with_a_reason() -> None:
     learned, figures = classifier.build("ear", unnamed, unnamed, 100)
     assert figures["genre_right"] == figures["sub_genre_right_absent"] == 1
     assert "there are none: name more of the tracks' sub-genres in metadata.csv" in learned.reasons["sub_genre"]
+    deaf = [Song(one.label, np.zeros((0, 0))) for one in songs(3)]
+    learned, figures = classifier.build("ear", deaf, deaf, 100)
+    assert learned.reasons["genre"] == "`evaluate.embedder` hears nothing of the train tracks"
     learned, figures = classifier.build("ear", songs(3), [], 100)
     assert figures["genre_right_absent"] == 1 and "raise split.valid and split.test" in learned.reasons["genre"]
 

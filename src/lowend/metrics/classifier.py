@@ -90,10 +90,12 @@ def learn(songs: Sequence[Song], kind: str) -> Head:
     """The head of a kind from train tracks; classes with fewer than `LEAST` of them are left out.
 
     Raises:
-        Absent: fewer than two classes are left.
+        Absent: fewer than two classes are left, or the embedder hears nothing.
     """
     from sklearn.linear_model import LogisticRegression
 
+    if songs and not any(len(song.windows) for song in songs):
+        raise Absent("`evaluate.embedder` hears nothing of the train tracks")
     counts = Counter(KINDS[kind](song.label) for song in songs)
     classes = sorted(name for name, count in counts.items() if name and count >= LEAST)
     if len(classes) < 2:
