@@ -27,8 +27,9 @@ from scipy.signal import butter, sosfilt
 from lowend import kit as kits
 from lowend.clips import Clip
 from lowend.errors import script
-from lowend.metrics import cross_entropy, listening, memorisation, mmd, sound
-from lowend.metrics.embedders import EMBEDDERS
+from lowend.metrics import bootstrap, classified, classifier, cross_entropy, listening, memorisation, mmd, sound
+from lowend.metrics.classifier import Classifier, Label
+from lowend.metrics.embedders import EMBEDDERS, Embeddings
 from lowend.metrics.intake import Item
 from lowend.metrics.parts import Parts
 from lowend.metrics.reference import Ears, Real, Trained
@@ -101,6 +102,11 @@ def copied(items: Sequence[Item], share: float, train: Sequence[Item]) -> list[I
     return _swap(items, share, [replace(item, wav=train[n % len(train)].wav) for n, item in enumerate(items)])
 
 
+def foreign(items: Sequence[Item], share: float, _: Sequence[Item]) -> list[Item]:
+    """A share of the clips is of the other genre: `STYLES` take turns between the two."""
+    return _swap(items, share, [replace(item, wav=items[(n + 1) % len(items)].wav) for n, item in enumerate(items)])
+
+
 def _swap(items: Sequence[Item], share: float, others: Sequence[Item]) -> list[Item]:
     count = round(share * len(items))
     return [*others[:count], *items[count:]]
@@ -114,9 +120,11 @@ DAMAGES = {
     "silence": Damage("silent_clips", 1, (0.125, 0.25, 0.5), quiet),
     "repeat": Damage("repeated_clips", 1, (0.25, 0.5, 0.75), repeated),
     "copy": Damage("copied_clips", 1, (0.25, 0.5, 1.0), copied),
+    "genre": Damage("classified_genre_right", -1, (0.25, 0.5, 1.0), foreign),
 }
 WEIGHTS = Damage("ce", 1, (0.1, 0.2, 0.4), lambda items, strength, train: list(items))
 COLUMNS = [damage.metric for damage in (*DAMAGES.values(), WEIGHTS)]
+_WIDTH = 1 + max(map(len, COLUMNS))
 
 
 def _song(codec: Path, name: str, index: int) -> tuple[Item, np.ndarray]:
@@ -159,10 +167,29 @@ def listener(codec: Path, real: Sequence[Item], train: Sequence[tuple[Item, np.n
     )
 
 
-def judge(ready: listening.Listener, items: Sequence[Item]) -> dict[str, float]:
+def _label(item: Item) -> Label:
+    style = item.clip.sub_genre
+    return Label("dubstep" if style in synth.sub_genres("dubstep") else "hiphop", style)
+
+
+def learned(ready: listening.Listener, train: Sequence[Item], real: Sequence[Item]) -> Classifier:
+    """The classifier of the training songs."""
+
+    def songs(items: Sequence[Item], embedded: Sequence[Embeddings]) -> list[classifier.Song]:
+        return [classifier.Song(_label(item), windows) for item, windows in zip(items, embedded, strict=True)]
+
+    sides = songs(train, ready.trained.embedded), songs(real, ready.real.tracks)
+    return classifier.build("starter", *sides, RESAMPLES)[0]
+
+
+def judge(ready: listening.Listener, ear: Classifier, items: Sequence[Item]) -> dict[str, float]:
     """All metrics of a set of clips."""
     heard = listening.hear(ready, items)
-    return listening.judge(heard, ready, [None] * len(items), STYLES, ANALYSIS, RESAMPLES, "damage")[0]
+    right = classified.hits(ear, "genre", [_label(item) for item in items], heard)
+    return {
+        **listening.judge(heard, ready, [None] * len(items), STYLES, ANALYSIS, RESAMPLES, "damage")[0],
+        **bootstrap.mean(right, RESAMPLES, "damage").as_metrics("classified_genre_right"),
+    }
 
 
 @torch.no_grad()
@@ -200,9 +227,7 @@ def case(name: str, damage: Damage, rows: Sequence[dict[str, float]], other: dic
 
 def show(name: str, metrics: dict[str, float]) -> None:
     """One line of the table."""
-    cells = (
-        f"{metrics[d.metric]:>15.4f}" if d.metric in metrics else f"{'':>15}" for d in (*DAMAGES.values(), WEIGHTS)
-    )
+    cells = (f"{metrics[c]:>{_WIDTH}.4f}" if c in metrics else " " * _WIDTH for c in COLUMNS)
     print(f"{name:<16}{''.join(cells)}", flush=True)
 
 
@@ -218,9 +243,10 @@ def main() -> None:
         for name in ("clean", "other", "real", "train")
     }
     clean, other, real, train = ([item for item, _ in made] for made in sets.values())
-    print(f"{'':<16}{''.join(f'{column:>15}' for column in COLUMNS)}")
+    print(f"{'':<16}{''.join(f'{column:>{_WIDTH}}' for column in COLUMNS)}")
     ready = listener(unpacked / "codec", real, sets["train"])
-    before, beside = judge(ready, clean), judge(ready, other)
+    ear = learned(ready, train, real)
+    before, beside = judge(ready, ear, clean), judge(ready, ear, other)
     if "weights" in args.only:
         before |= likelihood(unpacked, sets["clean"], 0.0)
         beside |= likelihood(unpacked, sets["other"], 0.0)
@@ -231,7 +257,7 @@ def main() -> None:
         rows = [before]
         for strength in damage.strengths:
             made = damage.apply(clean, strength, train)
-            rows.append(likelihood(unpacked, sets["clean"], strength) if name == "weights" else judge(ready, made))
+            rows.append(likelihood(unpacked, sets["clean"], strength) if name == "weights" else judge(ready, ear, made))
             show(f"{name} {strength:g}", rows[-1])
         cases.append(case(name, damage, rows, beside))
     result = {

@@ -2,7 +2,7 @@
 
 By hand: python src/evaluate.py hiphop-full --model models/hiphop-full --base models/base
   --codec models/codec --samples data/samples/hiphop-full --against data/samples/base-hiphop
-  --tokens data/tokens/hiphop --splits data/splits/hiphop
+  --tokens data/tokens/hiphop --splits data/splits/hiphop --classifier models/classifier.json
   --metrics metrics/evaluate/hiphop-full.json --clips metrics/evaluate/hiphop-full.csv
 """
 
@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from lowend import params
 from lowend.audio import analysis
 from lowend.errors import UserError, script
-from lowend.metrics import evaluation
+from lowend.metrics import classifier, evaluation
 from lowend.tracks import write_csv, write_json
 
 CLIP_COLUMNS = (
@@ -38,6 +38,7 @@ def main() -> None:
         ("against", "clips to hold them against"),
         ("tokens", "real tokens of the genre"),
         ("splits", "splits of the genre"),
+        ("classifier", "what classifier.py learned"),
         ("metrics", "JSON file to write"),
         ("clips", "CSV file to write: what was found in each clip"),
     ):
@@ -45,12 +46,15 @@ def main() -> None:
     parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
     parser.add_argument("--separator", type=Path, default=Path("starter/kit/separator"), help="the starter's separator")
     args = parser.parse_args()
-    loaded = params.load("evaluate", f"evaluations.{args.key}")
+    about = f"evaluations.{args.key}"
+    loaded = params.load("evaluate", about)
     config = params.build(evaluation.EvaluateConfig, loaded["evaluate"], "evaluate")
     analysis.backend(config.analysis)
+    learned = classifier.read(args.classifier, config.embedder)
+    subject = evaluation.Subject(args.key, loaded[about]["genre"], learned)
     folders = evaluation.Folders(args.model, args.base, args.codec, args.tokens, args.splits, args.kit)
     try:
-        metrics, judged = evaluation.compare(args.key, args.samples, args.against, folders, args.separator, config)
+        metrics, judged = evaluation.compare(subject, args.samples, args.against, folders, args.separator, config)
     except ValueError as error:
         raise UserError(str(error)) from None
     metrics |= evaluation.likelihood(folders, config, args.key)

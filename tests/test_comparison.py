@@ -112,3 +112,12 @@ def test_the_markdown_fills_the_marked_part_of_a_page_only(metrics: Path) -> Non
     assert text == f"# A\n{begin}\n{made}\n{end}\nB\n"
     page = (Path(__file__).resolve().parents[1] / "docs/ablation.md").read_text()
     assert made in table.replace(page, made, *table.COMPARED), "docs/ablation.md has a place for the table"
+
+
+def test_the_classifiers_own_accuracy_follows_the_clips(metrics: Path) -> None:
+    path = metrics / "evaluate/full.json"
+    found = json.loads(path.read_text()) | {"classified_genre_right": 0.5, "real_classified_genre_right": 0.9}
+    path.write_text(json.dumps(found))
+    titles = [title for title, _ in comparison.tables(PARAMS, metrics)[0].rows]
+    assert titles[titles.index("genre right, by the classifier") + 1] == comparison.OWN
+    assert texts(comparison.tables(PARAMS, metrics)[0])[comparison.OWN] == ["", "90%", ""]

@@ -46,6 +46,7 @@ def metrics() -> dict[str, float]:
     return found
 
 
+ENDS = {"": 0.0, "_low": -0.1, "_high": 0.1}
 COLUMNS = ("bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent", "fad")
 
 
@@ -110,6 +111,18 @@ def test_verdicts_follow_the_intervals() -> None:
     assert table["probability of the genre"].verdict == "better"
     assert table["tempo right"].verdict == "within noise"
     assert table["probability of the genre"].real == "84%"
+
+
+def test_the_classifiers_own_accuracy_stands_beside_what_it_says_of_clips(tmp_path: Path) -> None:
+    args = inputs(tmp_path)
+    assert "The classifier learned" not in report.page("joint-dubstep", NAMES, *args)
+    shares = {"classified_genre_right": 0.5, "against_classified_genre_right": 0.4, "real_classified_genre_right": 0.9}
+    found = metrics() | {f"{name}{end}": v + d for name, v in shares.items() for end, d in ENDS.items()}
+    write_json(tmp_path / "metrics.json", found)
+    row = next(row for row in report.rows(found) if row.name == "genre right, by the classifier")
+    assert (row.before, row.after, row.real, row.verdict) == ("40%", "50%", "90% (80% … 100%)", "within noise")
+    html = report.page("joint-dubstep", NAMES, *args)
+    assert "The classifier learned from the train tracks alone" in html and "90% (80% … 100%)" in html
 
 
 def test_figures_that_only_some_embedders_give_are_shown_where_there_are_any() -> None:

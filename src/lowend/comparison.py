@@ -12,6 +12,7 @@ from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
 
 BASE = "base"
 CHANGE = "its change (paired)"
+OWN = "its own, on held-out tracks"
 STEPS, CE = "optimizer steps", "held-out cross-entropy (nats)"
 MEASURES = (STEPS, CE, *(title for name, title in SHARES if name in ("genre_probability", "tempo_right")))
 """Titles of the rows that README.md shows."""
@@ -118,6 +119,8 @@ def _table(genre: str, found: Sequence[Column]) -> Table:
         rows.append((CHANGE, [_change(c.values, f"{name}_change", f"+{form}", c.against) for c in found]))
     for name, title in (*SHARES, *DESCRIPTIONS):
         rows.append((title, [value(c.values, name, ".0%") for c in found]))
+        if name.startswith("classified_"):
+            rows.append((OWN, [value(c.values, f"real_{name}", ".0%") for c in found]))
     return Table(genre, [c.name for c in found], [row for row in rows if any(cell.text for cell in row[1])])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SHARES = (
     ("genre_probability", "probability of the genre"),
+    ("classified_genre_right", "genre right, by the classifier"),
+    ("classified_sub_genre_right", "sub-genre right, by the classifier"),
     ("tempo_right", "tempo right"),
     ("key_right", "key right"),
     ("key_within_a_fifth", "key within a fifth"),

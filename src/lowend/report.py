@@ -14,7 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from lowend import changes, listening
+from lowend import changes, comparison, listening
 from lowend.errors import UserError
 from lowend.figures import DESCRIPTIONS, DISTANCES, SHARES, verdict
 from lowend.listening import Sound, Verdict
@@ -123,7 +123,7 @@ def rows(m: Mapping[str, float]) -> list[Row]:
     for name, text in (*SHARES, *DESCRIPTIONS):
         if name in m:
             before, after = f"{m[f'against_{name}']:.0%}", f"{m[name]:.0%}"
-            real = f"{m[f'real_{name}']:.0%}" if f"real_{name}" in m else ""
+            real = comparison.value(m, f"real_{name}", ".0%").text
             judged = _overlap(m, name) if (name, text) in SHARES else ("", "soft")
             table.append(Row(text, before, after, share_span(name), *judged, real))
     silent = (f"{m['against_silent_clips']:.0f}", f"{m['silent_clips']:.0f}")
@@ -169,6 +169,7 @@ def page(
         "rows": rows(m),
         "others": others(m),
         "real_windows": int(m["real_windows"]),
+        "is_classified": any(name.startswith("real_classified_") for name in m),
         "curves": Markup(curves_svg(curves)),
         "pairs": chosen,
         "sub_genres": sorted({pair.sub_genre for pair in chosen if pair.sub_genre}),

@@ -14,6 +14,7 @@ from lowend.audio import analysis
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
 from lowend.metrics import evaluation, listening, memorisation, reference, sound
+from lowend.metrics.classifier import KINDS, Classifier
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.listening import Judged
 from lowend.metrics.reference import Ears, Folders, Real, Trained
@@ -93,7 +94,9 @@ def compared(
     nowhere = Path("nowhere")
     folders = Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
     config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear", parts=parts, kld=kld, clap=clap)
-    return evaluation.compare("x", mine, theirs, folders, nowhere, config)
+    unlearned = Classifier("ear", {}, dict.fromkeys(KINDS, "there is one genre"), {})
+    subject = evaluation.Subject("x", "dubstep", unlearned)
+    return evaluation.compare(subject, mine, theirs, folders, nowhere, config)
 
 
 def test_the_closer_set_is_closer_by_every_distance_and_is_heard_once(ear: Ear, tmp_path: Path) -> None:

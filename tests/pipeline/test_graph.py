@@ -52,12 +52,12 @@ def test_sections_read_are_exactly_those_declared(name: str) -> None:
     assert graph.sections_read(graph.script_of(STAGES[name])) | interpolated == declared
 
 
-def test_there_are_46_stages() -> None:
+def test_there_are_47_stages() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "dvc", "stage", "list", "--name-only"],
         cwd=graph.ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert len(listed.stdout.split()) == 46
+    assert len(listed.stdout.split()) == 47
 
 
 @pytest.mark.parametrize("script", sorted(p.name for p in (graph.ROOT / "src").glob("*.py")))

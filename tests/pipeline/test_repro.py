@@ -30,6 +30,7 @@ def test_the_run_leaves_reports_models_and_a_clean_tree(repo: Path) -> None:
         assert html.count("<audio controls preload") == 18, "two of each of nine prompts"
         metrics = json.loads((repo / f"metrics/evaluate/{key}.json").read_text())
         assert metrics["clips"] == 9 and metrics["fad_low"] <= metrics["fad_high"]
+        assert {"classified_genre_right", "real_classified_genre_right"} <= metrics.keys()
     for key in FORGETTING:
         assert json.loads((repo / f"metrics/forgetting/{key}.json").read_text())["clips"] == 9
         assert (repo / f"metrics/forgetting/{key}.csv").read_text().count("\n") == 10

@@ -11,6 +11,7 @@ import numpy as np
 from lowend.audio.io import Wave
 from lowend.metrics import (
     clap,
+    classified,
     cross_entropy,
     fad,
     genre,
@@ -25,6 +26,7 @@ from lowend.metrics import (
 )  # fmt: skip
 from lowend.metrics.absent import attempt, mark
 from lowend.metrics.bootstrap import mean
+from lowend.metrics.classifier import Classifier
 from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import TAGGERS, Tagger
@@ -106,8 +108,17 @@ def listener(
     return made, marks
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is evaluated: a key of `evaluations`, its genre, and what learned that genre's sound from train tracks."""
+
+    key: str
+    genre: str
+    learned: Classifier
+
+
 def compare(
-    key: str, samples: Path, against: Path, folders: Folders, separator: Path, config: EvaluateConfig
+    subject: Subject, samples: Path, against: Path, folders: Folders, separator: Path, config: EvaluateConfig
 ) -> tuple[dict[str, float], list[Judged]]:
     """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
@@ -117,6 +128,7 @@ def compare(
     Raises:
         ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
     """
+    key = subject.key
     sets = [intake.read(folder) for folder in (samples, against)]
     ready, marks = listener(folders, separator, config, max(item.wav.shape[1] / item.rate for item in sets[0]))
     mine, theirs = (listening.hear(ready, items) for items in sets)
@@ -133,6 +145,7 @@ def compare(
         **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
         **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
         **changes(judged, beside, resamples, key),
+        **classified.compare(subject.learned, subject.genre, mine, theirs, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),
         **marks,
     }, judged

@@ -1,0 +1,62 @@
+"""Learn genres and sub-genres from the train tracks, and score that on the held-out ones.
+
+By hand: python src/classifier.py --codec models/codec --tokens data/tokens --splits data/splits
+  --out models/classifier.json --metrics metrics/classifier.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lowend import captions, params
+from lowend.errors import UserError, script
+from lowend.metrics import classifier, reference
+from lowend.metrics.classifier import Label, Song
+from lowend.metrics.embedders import EMBEDDERS, Embeddings
+from lowend.models import codec as codecs
+from lowend.models import devices
+from lowend.tracks import read_tracks, write_json
+from lowend.training import data
+from lowend.training.data import Tokens
+
+
+def songs(genre: str, table: Path, tokens: Path, hear: Callable[[Tokens], Embeddings]) -> Iterator[Song]:
+    """The mix of every track of a split's table, heard; none where the table is empty."""
+    labels = {track.id: Label(genre, track.sub_genre) for track in read_tracks(table)}
+    for row in data.load(tokens, table, "mix", captions.load_template(), min_frames=1) if labels else []:
+        yield Song(labels[row.track_id], hear(row))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--codec", type=Path, required=True, help="checkpoint folder of the codec")
+    parser.add_argument("--tokens", type=Path, required=True, help="real tokens of all genres")
+    parser.add_argument("--splits", type=Path, required=True, help="splits of all genres")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write: what was learned")
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON file to write: how well it does")
+    parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
+    args = parser.parse_args()
+    asked = params.load("genres", "generate.seconds", "evaluate.bootstrap", "evaluate.embedder")
+    name, seconds = asked["evaluate.embedder"], asked["generate.seconds"]
+    if name not in EMBEDDERS:
+        raise UserError(f"params.yaml: `evaluate.embedder` must be one of {', '.join(EMBEDDERS)}, got {name!r}")
+    decoder, embedder = codecs.load(args.codec, devices.best()), EMBEDDERS[name](args.kit)
+
+    def hear(row: Tokens) -> Embeddings:
+        """As much of a track's middle as a clip holds: a class is harder to tell from less."""
+        (sound,) = reference.decoded(decoder, [row], seconds)
+        return embedder.embed(*sound)
+
+    def of(*sides: str) -> list[Song]:
+        tables = [(genre, args.splits / genre / f"{side}.csv") for genre in asked["genres"] for side in sides]
+        return [song for genre, table in tables for song in songs(genre, table, args.tokens / genre, hear)]
+
+    learned, figures = classifier.build(name, of("train"), of("valid", "test"), asked["evaluate.bootstrap"])
+    classifier.write(args.out, learned)
+    write_json(args.metrics, figures)
+
+
+if __name__ == "__main__":
+    script(main)
