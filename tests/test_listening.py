@@ -33,7 +33,7 @@ def tone(peak: float, channels: int = 1, hertz: float = 60.0, seconds: float = 2
 
 
 def item(wav: np.ndarray, is_broken: bool = False) -> Item:
-    return Item(Clip("0.flac", "trap", "trap", 140.0, "F minor", 0), wav, RATE, None, is_broken)
+    return Item(Clip("0.flac", "trap", "trap", 140.0, "F minor", 0), wav, RATE, is_broken)
 
 
 def decode(data: bytes) -> np.ndarray:

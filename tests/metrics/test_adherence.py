@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,16 +115,16 @@ def wobbling(hz: float) -> np.ndarray:
 def test_a_wobble_is_right_within_fifteen_percent(monkeypatch: pytest.MonkeyPatch, wanted: float, right: bool) -> None:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
     wav = wobbling(4.67)
-    found = adherence.judge(asked(), wav, RATE, "ear", wanted, (wav, RATE))
+    found = adherence.judge(replace(asked(), wobble_hz=wanted), wav, RATE, "ear", (wav, RATE))
     assert found.wobble_hz == pytest.approx(4.67, rel=0.1) and found.wobble_right is right
     assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1), abs=0.1)
 
 
 def test_a_bass_that_does_not_wobble_is_wrong_only_if_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
-    steady = adherence.judge(asked(), SOUND, RATE, "ear", 4.67, (SOUND, RATE))
+    steady = adherence.judge(replace(asked(), wobble_hz=4.67), SOUND, RATE, "ear", (SOUND, RATE))
     assert (steady.wobble_hz, steady.wobble_error, steady.wobble_right) == (None, None, False)
-    free = adherence.judge(asked(), SOUND, RATE, "ear", None, (SOUND, RATE))
+    free = adherence.judge(asked(), SOUND, RATE, "ear", (SOUND, RATE))
     assert free.wobble_right is None
     assert adherence.summarise([steady, free], 20, "x")["wobble_right"] == 0
     assert "wobble_right" not in adherence.summarise([free], 20, "x")

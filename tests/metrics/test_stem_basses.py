@@ -26,8 +26,8 @@ def test_only_clips_that_are_to_wobble_are_separated() -> None:
     song = synth.song(9401, "dubstep", 0, 12.0)
     part = slice(6 * RATE, 10 * RATE)
     mix, bass = (wav.mean(0, keepdims=True)[:, part] for wav in (song.mix, song.stems["bass"]))
-    free = Item(Clip("0.flac", "", "dubstep", 140.0, "", 0), mix, RATE, None, False)
-    asked = replace(free, clip=replace(free.clip, file="1.flac"), wobble_hz=4.67)
+    free = Item(Clip("0.flac", "", "dubstep", 140.0, "", 0), mix, RATE, False)
+    asked = replace(free, clip=replace(free.clip, file="1.flac", wobble_hz=4.67))
     broken = replace(asked, clip=replace(free.clip, file="2.flac"), is_broken=True)
     found = stems.basses([free, asked, broken], kit.KIT / "separator")
     assert found[0] is None and found[2] is None
@@ -37,5 +37,5 @@ def test_only_clips_that_are_to_wobble_are_separated() -> None:
 
 
 def test_no_separator_is_loaded_where_no_wobble_is_asked_for() -> None:
-    item = Item(Clip("0.flac", "", "", None, "", 0), np.zeros((1, RATE), np.float32), RATE, None, False)
+    item = Item(Clip("0.flac", "", "", None, "", 0), np.zeros((1, RATE), np.float32), RATE, False)
     assert evaluation.basses([item, item], Path("nowhere")) == [None, None]

@@ -59,11 +59,10 @@ def judge(
     wav: Wave,
     rate: int,
     backend: str,
-    wobble_asked: float | None = None,
     bass: tuple[Wave, int] | None = None,
 ) -> Adherence:
-    """Analyse one clip against its prompt; a wobble in Hz that is asked for is heard in the bass stem (and its Hz)."""
-    asked = analysis.key_name(clip.key)
+    """Analyse one clip against its prompt; a wobble that is asked for is heard in the bass stem (and its Hz)."""
+    asked, wobble_asked = analysis.key_name(clip.key), clip.wobble_hz
     is_silent = sound.is_silent(wav)
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None

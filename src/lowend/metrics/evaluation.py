@@ -153,7 +153,7 @@ def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, n
 
 def basses(items: Sequence[Item], separator: Path) -> Sequence[tuple[Wave, int] | None]:
     """The bass stem of every clip whose prompt asks for a wobble; Demucs is imported only for these."""
-    if not any(item.wobble_hz for item in items):
+    if not any(item.clip.wobble_hz for item in items):
         return [None] * len(items)
     from lowend.metrics import stems
 

@@ -146,7 +146,7 @@ def judge(
 
 def _judge(pair: tuple[Item, tuple[Wave, int] | None], backend: str) -> tuple[Adherence, Sound]:
     item, bass = pair
-    found = adherence.judge(item.clip, item.wav, item.rate, backend, item.wobble_hz, bass)
+    found = adherence.judge(item.clip, item.wav, item.rate, backend, bass)
     return found, sound.measure(item.wav, item.rate)
 
 

@@ -27,7 +27,7 @@ def separate(wav: Wave, rate: int, kit: Path) -> tuple[dict[str, Wave], int]:
 
 def basses(items: Sequence[Item], kit: Path) -> list[tuple[Wave, int] | None]:
     """The bass stem [C, S] and its Hz of every clip whose prompt asks for a wobble, None of the others."""
-    asked = [item for item in items if item.wobble_hz and not item.is_broken]
+    asked = [item for item in items if item.clip.wobble_hz and not item.is_broken]
     if not asked:
         return [None] * len(items)
     separator = _separator(kit)
