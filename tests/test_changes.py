@@ -39,6 +39,7 @@ def verdicts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
         ("ce", "worse"), ("ce_change", "worse"), ("ce_k0", "worse"), ("fad", "worse"), ("against_fad", "worse"),
         ("mmd_change", "worse"), ("kld", "worse"), ("tempo_error", "worse"), ("train_overlap", "worse"),
         ("tempo_right", "better"), ("genre_probability", "better"), ("clap", "better"), ("joint.preference", "better"),
+        ("instruments_false", "worse"), ("instruments_right", "better"),
         ("low_share", "higher"), ("musicnn_hip_hop", "higher"), ("train_distance", "higher"),
     ],
 )  # fmt: skip
