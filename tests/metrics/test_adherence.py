@@ -121,6 +121,15 @@ def test_a_wobble_is_right_within_fifteen_percent(monkeypatch: pytest.MonkeyPatc
     assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1), abs=0.1)
 
 
+def test_a_wobble_is_a_note_value_of_the_tempo_and_any_rate_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
+    told = Stems((), "", (wobbling(4.4), RATE))
+    timed, free = (
+        adherence.judge(replace(asked(bpm), wobble_hz=4.4), SOUND, RATE, "ear", told).wobble_hz for bpm in (140.0, None)
+    )
+    assert timed == pytest.approx(280 / 60, abs=1e-6) and free == pytest.approx(4.4, rel=0.04)
+
+
 def test_a_bass_that_does_not_wobble_is_wrong_only_if_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
     steady = adherence.judge(replace(asked(), wobble_hz=4.67), SOUND, RATE, "ear", Stems((), "", (SOUND, RATE)))

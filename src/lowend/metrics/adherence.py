@@ -11,12 +11,12 @@ from lowend.audio import analysis, bands, wobble
 from lowend.audio.beats import Grid
 from lowend.audio.io import Wave
 from lowend.clips import Clip
-from lowend.metrics import arrangement, sound
+from lowend.metrics import arrangement, sound, wobbles
 from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
 
 TEMPO_TOLERANCE = 0.04  # as in the Accuracy-2 of tempo estimation (Gouyon et al., 2006)
-WOBBLE_TOLERANCE = 0.15  # slow wobbles are measured to a quarter, others to a tenth
+WOBBLE_TOLERANCE = 0.15  # without a tempo slow wobbles are measured to a quarter, others to a tenth
 
 _NO_GRID = Grid(None, np.zeros(0), np.zeros(0), 0.0)
 
@@ -56,9 +56,12 @@ def low_share(wav: Wave, rate: int) -> float:
     return sound.shares(wav, rate, (20, 200))[0]
 
 
-def wobble_rate(bass: Wave, rate: int) -> float | None:
-    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell."""
-    return wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
+def wobble_rate(bass: Wave, rate: int, bpm: float | None) -> float | None:
+    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell.
+
+    Where the prompt names a tempo, the answer is one of its note values, and a bass that plays notes gets one too.
+    """
+    return wobbles.rate_hz(bass, rate, bpm) if bpm else wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
 
 
 def judge(
@@ -74,7 +77,7 @@ def judge(
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     told = None if is_silent else stems
-    swings = wobble_rate(*told.bass) if wobble_asked and told and told.bass else None
+    swings = wobble_rate(*told.bass, clip.bpm) if wobble_asked and told and told.bass else None
     off = abs(swings / wobble_asked - 1) if swings and wobble_asked else None
     return Adherence(
         found.bpm,
