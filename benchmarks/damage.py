@@ -138,7 +138,7 @@ def _song(codec: Path, name: str, index: int) -> tuple[Item, np.ndarray]:
     wav = codecs.decode(model, torch.from_numpy(codes[None]))[0]
     bpm, key = float(made.info["bpm"]), str(made.info["key"])
     text = f"{style} at {bpm:.0f} BPM in {key}"
-    return Item(Clip(f"{name} {index}", text, style, bpm, key, 0), wav, synth.SAMPLE_RATE, None, False), codes
+    return Item(Clip(f"{name} {index}", text, style, bpm, key, 0), wav, synth.SAMPLE_RATE, False), codes
 
 
 def listener(codec: Path, real: Sequence[Item], train: Sequence[tuple[Item, np.ndarray]]) -> listening.Listener:

@@ -21,6 +21,7 @@ from lowend.tracks import write_csv, write_json
 CLIP_COLUMNS = (
     "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent",
     "tempo_error_bpm", "wobble_hz", "wobble_error", "wobble_right",
+    "part", "structure_right", "heard", "instruments_right", "instruments_false",
     "sub_share", "bass_share", "kick_sub_correlation", "mono_loss_db", "low_mono_loss_db", "stereo_width",
     "attack_db", "lufs", "clipped_share",
     "fad", "kld", "clap", "nearest_track", "train_overlap", "train_distance", "is_copy", "is_repeated", "is_broken",

@@ -40,6 +40,7 @@ def verdicts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
         ("mmd_change", "worse"), ("kld", "worse"), ("tempo_error", "worse"), ("train_overlap", "worse"),
         ("tempo_right", "better"), ("genre_probability", "better"), ("clap", "better"), ("joint.preference", "better"),
         ("leak", "worse"), ("leak_change", "worse"), ("drift_mmd", "worse"), ("ce_other_change", "worse"),
+        ("instruments_false", "worse"), ("instruments_right", "better"),
         ("low_share", "higher"), ("musicnn_hip_hop", "higher"), ("train_distance", "higher"),
     ],
 )  # fmt: skip

@@ -52,11 +52,21 @@ def test_prompts_are_taken_from_the_top(tmp_path: Path) -> None:
     assert clips.read_prompts(path, 2) == [Prompt("a", "trap", 140.0, "F minor"), Prompt("b", "", None, "")]
 
 
+def test_a_part_of_a_track_and_a_wobble_go_from_the_prompts_to_the_clips(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("prompt,sub_genre,bpm,key,wobble_hz,structure\na,,,,4.67,build-up\nb,,,,,\n")
+    asked = clips.read_prompts(path, 2)
+    clips.write(tmp_path / "c", asked, [1, 2], [np.ones((1, 9), np.float32)] * 2, 32000)
+    found = [(clip.structure, clip.wobble_hz) for clip, _, _ in clips.read(tmp_path / "c")]
+    assert found == [("build-up", 4.67), ("", None)] == [(one.structure, one.wobble_hz) for one in asked]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (HEADER + "a,,,\n", "holds 1 prompts, `generate.clips` asks for 2: add lines or ask for fewer"),
         ("prompt,bpm\na,1\nb,2\n", "lacks the column sub_genre"),
+        (HEADER[:-1] + ",wobble_hz\na,,,,slow\nb,,,,\n", "wobble_hz must be a number, got 'slow'"),
         (HEADER + "a,,fast,\nb,,,\n", "bpm must be a number, got 'fast'"),
     ],
 )

@@ -33,7 +33,7 @@ def tone(peak: float, channels: int = 1, hertz: float = 60.0, seconds: float = 2
 
 
 def item(wav: np.ndarray, is_broken: bool = False) -> Item:
-    return Item(Clip("0.flac", "trap", "trap", 140.0, "F minor", 0), wav, RATE, None, is_broken)
+    return Item(Clip("0.flac", "trap", "trap", 140.0, "F minor", 0), wav, RATE, is_broken)
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -113,6 +113,10 @@ def test_a_verdict_says_what_was_found_and_what_is_wrong() -> None:
     assert listening.verdict(SILENT).flags == ("silent",)
     assert listening.verdict(SILENT | {"is_broken": "True"}).facts == "a file that cannot be read"
     assert listening.verdict(RIGHT | {"is_copy": "True", "wobble_right": "False"}).flags == ("copy", "wobble")
+    part = {"structure_right": "False", "part": "thin", "instruments_right": "0.5", "heard": "bass"}
+    found = listening.verdict(RIGHT | part)
+    assert found.flags == ("structure", "instruments") and {("part", "thin"), ("heard", "bass")} <= {*found.figures}
+    assert listening.verdict(RIGHT | dict.fromkeys(part, "")).flags == listening.verdict(RIGHT).flags == ()
 
 
 def test_a_prompt_that_asks_for_nothing_is_not_called_wrong() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = {
     *("fad_infinity", "drums_fad", "bass_fad", "wobble_right", "wobble_error", "clap", "skipped_batches"),
-    *("musicnn_hip_hop", "musicnn_electronic"),
+    *("musicnn_hip_hop", "musicnn_electronic", "structure_right", "instruments_false"),
 }
 """Figures that the default run does not ask for, or has too few clips for."""
 

@@ -15,6 +15,7 @@ from lowend import params
 from lowend.audio.stems import SeparateConfig
 from lowend.audio.views import NormalizeConfig
 from lowend.captions import CaptionConfig
+from lowend.clips import read_prompts
 from lowend.errors import UserError
 from lowend.models import base
 from lowend.training import stage
@@ -138,7 +139,10 @@ def test_comments_around_a_new_entry_stay_where_they_were(tmp_path: Path) -> Non
     ("text", "message"),
     [
         (ENTRY + "}}", "`curriculum.again` is new in params.yaml, so it needs steps_scale, captions, replay"),
-        ("generations: {again: joint}", "`generations.again` is new in params.yaml, so it needs model, genre too"),
+        (
+            "generations: {again: joint}",
+            "`generations.again` is new in params.yaml, so it needs model, genre, prompts too",
+        ),
         ("forgetting: {again: {model: joint}}", "`forgetting.again` is new in params.yaml, so it needs against, genre"),
         ("train: {again: {steps: 1}}", "`train.again` is not in params.yaml"),
         ("curriculum: {joint: {steps: 1}}", "`curriculum.joint.steps` is not in params.yaml"),
@@ -190,6 +194,15 @@ def test_dvc_builds_the_graph_of_a_recipe(run, tmp_path: Path, name: str) -> Non
         assert {f"{kind}@{key}" for key in keys[section]} == {one for one in stages if one.startswith(f"{kind}@")}
     missing = {dep for dep in deps if not any(touches(dep, out) for out in outs) and not (ROOT / dep).exists()}
     assert not missing, "what a stage reads is in git, or some stage makes it"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_clips_are_held_against_those_of_the_same_prompts(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    written = YAML(typ="safe").load(run(name))
+    made = written["generations"]
+    for key, asked in written["evaluations"].items():
+        assert made[key] == {**made[asked["against"]], "model": made[key]["model"]}, "the same genre and prompts"
+        assert read_prompts(ROOT / f"prompts/{made[key]['prompts']}.csv", written["generate"]["clips"])
 
 
 @pytest.mark.parametrize("name", RECIPES)

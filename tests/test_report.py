@@ -395,7 +395,7 @@ def test_a_page_of_200_clips_is_light_and_opens_at_once(
     """100 prompts of ten seconds, of noise, which takes as many bits as any sound; coded once and repeated."""
     noise = (0.2 * rng("noise").standard_normal((1, 10 * RATE))).astype(np.float32)
     clip = clips.Clip("0.flac", "a long prompt " * 8, "riddim", 140.0, "F minor", 0)
-    item = Item(clip, noise, RATE, None, False)
+    item = Item(clip, noise, RATE, False)
     monkeypatch.setattr(intake, "read", lambda _: [item] * 100)
     pair = listening.pair
     coded = functools.cache(lambda rate: pair(("base", "joint"), (item, item), rate))

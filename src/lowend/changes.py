@@ -14,7 +14,7 @@ SIDES = ("train", "valid", "test")
 _ENDS = ("_low", "_high")
 _LOWER = re.compile(
     rf"(ce|perplexity|kld|{'|'.join(name for name, *_ in DISTANCES)})(_|$)"
-    r"|.*_(error|error_bpm)$|key_distance$|train_overlap$|clipped_share$|leak$|drift_(kld|mmd)$"
+    r"|.*_(error|error_bpm)$|key_distance$|instruments_false$|train_overlap$|clipped_share$|leak$|drift_(kld|mmd)$"
 )
 _HIGHER = re.compile(
     rf"({'|'.join(name for name, _ in SHARES)})$|.*_right$|(clap|preference|genre|quality|creativity)$"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lowend.audio.io import Wave, flac_bytes, read_flac
@@ -13,12 +13,17 @@ from lowend.tracks import number, read_csv, write_csv
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A line of prompts/<genre>.csv: the text, and what it asks for (empty where it does not)."""
+    """A line of a prompt set: the text, and what it asks for (empty where it does not).
+
+    `structure` is the part of a track (`intro`, `build-up`, `drop`, ...) and `wobble_hz` the rate of the bass.
+    """
 
     text: str
     sub_genre: str
     bpm: float | None
     key: str
+    structure: str = ""
+    wobble_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,18 @@ class Clip:
     bpm: float | None
     key: str
     seed: int
+    structure: str = ""
+    wobble_hz: float | None = None
+
+
+_COLUMNS = tuple(field.name for field in fields(Clip))
 
 
 def read_prompts(path: Path, count: int) -> list[Prompt]:
-    """The first `count` prompts.
+    """The first `count` prompts; the columns structure and wobble_hz may be missing.
 
     Raises:
-        UserError: there are fewer, or a column is missing.
+        UserError: there are fewer, another column is missing, or a word is where a number belongs.
     """
     rows = read_csv(path)
     for column in ("prompt", "sub_genre", "bpm", "key"):
@@ -48,7 +58,15 @@ def read_prompts(path: Path, count: int) -> list[Prompt]:
             f"{path} holds {len(rows)} prompts, `generate.clips` asks for {count}: add lines or ask for fewer"
         )
     return [
-        Prompt(row["prompt"], row["sub_genre"], number(row["bpm"], f"{path}: bpm"), row["key"]) for row in rows[:count]
+        Prompt(
+            row["prompt"],
+            row["sub_genre"],
+            number(row["bpm"], f"{path}: bpm"),
+            row["key"],
+            row.get("structure", ""),
+            number(row.get("wobble_hz"), f"{path}: wobble_hz"),
+        )
+        for row in rows[:count]
     ]
 
 
@@ -60,8 +78,24 @@ def write(folder: Path, prompts: Sequence[Prompt], seeds: Sequence[int], wavs: I
         peak = max(float(abs(wav).max()), 1e-9)
         name = f"{n:03d}.flac"
         (folder / name).write_bytes(flac_bytes(wav * min(1.0, 0.99 / peak), rate))
-        rows.append(Clip(name, prompt.text, prompt.sub_genre, prompt.bpm, prompt.key, seed))
-    write_csv(folder / "clips.csv", rows, ("file", "prompt", "sub_genre", "bpm", "key", "seed"))
+        asked = (prompt.text, prompt.sub_genre, prompt.bpm, prompt.key)
+        rows.append(Clip(name, *asked, seed, prompt.structure, prompt.wobble_hz))
+    write_csv(folder / "clips.csv", rows, _COLUMNS)
+
+
+def read_table(folder: Path) -> list[Clip]:
+    """The clips of a folder's table; one written before there were structure and wobble_hz asks for neither.
+
+    Raises:
+        UserError: the table is missing, or holds a word where a number belongs.
+    """
+    path = folder / "clips.csv"
+    found = []
+    for row in read_csv(path):
+        bpm, wobble_hz = (number(row.get(name), f"{path}: {name}") for name in ("bpm", "wobble_hz"))
+        asked = (row["prompt"], row["sub_genre"], bpm, row["key"])
+        found.append(Clip(row["file"], *asked, int(row["seed"]), row.get("structure", ""), wobble_hz))
+    return found
 
 
 def read(folder: Path) -> list[tuple[Clip, Wave, int]]:
@@ -71,9 +105,7 @@ def read(folder: Path) -> list[tuple[Clip, Wave, int]]:
         UserError: a clip of the table is missing or cannot be decoded.
     """
     found = []
-    for row in read_csv(folder / "clips.csv"):
-        bpm = number(row["bpm"], f"{folder}/clips.csv: bpm")
-        clip = Clip(row["file"], row["prompt"], row["sub_genre"], bpm, row["key"], int(row["seed"]))
+    for clip in read_table(folder):
         try:
             wav, rate = read_flac((folder / clip.file).read_bytes())
         except (OSError, RuntimeError) as error:

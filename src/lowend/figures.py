@@ -9,6 +9,8 @@ SHARES = (
     ("tempo_right", "tempo right"),
     ("key_right", "key right"),
     ("key_within_a_fifth", "key within a fifth"),
+    ("structure_right", "part of a track right"),
+    ("instruments_right", "drums and bass heard where named"),
 )
 """Shares of clips, and what a reader is told that they are; the higher, the better."""
 

@@ -58,8 +58,8 @@ class Verdict:
     """What evaluate found in a clip.
 
     `facts` are words for the reader; `flags` say what went wrong (broken, silent, copy, repeated, tempo,
-    key, wobble), for the filter; `figures` are all other cells; `badness` holds a number for every figure
-    that clips can be ordered by, the worst being the highest.
+    key, wobble, structure, instruments), for the filter; `figures` are all other cells; `badness` holds a
+    number for every figure that clips can be ordered by, the worst being the highest.
     """
 
     facts: str
@@ -183,7 +183,9 @@ def verdict(row: Mapping[str, str]) -> Verdict:
     dead = [flag for flag in ("broken", "silent") if flag in flags]
     if dead:
         return Verdict({"broken": "a file that cannot be read", "silent": "silence"}[dead[0]], tuple(dead), (), {})
-    flags += [name for name in _ERRORS if row.get(f"{name}_right") == "False"]
+    flags += [name for name in (*_ERRORS, "structure") if row.get(f"{name}_right") == "False"]
+    named = number(row.get("instruments_right"), "clips: instruments_right")
+    flags += ["instruments"] if named is not None and named < 1 else []
     value = {name: number(row.get(name), f"clips: {name}") for name in ("bpm", "low_share", *_ERRORS.values(), *_WORSE)}
     facts = ["no tempo" if value["bpm"] is None else f"{value['bpm']:.0f} BPM", row["key"] or "no key"]
     if value["low_share"] is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from lowend.audio import analysis
 from lowend.clips import Clip
 from lowend.errors import UserError
 from lowend.metrics import adherence
+from lowend.metrics.arrangement import Stems
 
 RATE = 32000
 SOUND = (0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE) / RATE)).astype(np.float32)[None]
@@ -113,19 +116,49 @@ def wobbling(hz: float) -> np.ndarray:
 def test_a_wobble_is_right_within_fifteen_percent(monkeypatch: pytest.MonkeyPatch, wanted: float, right: bool) -> None:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
     wav = wobbling(4.67)
-    found = adherence.judge(asked(), wav, RATE, "ear", wanted, (wav, RATE))
+    found = adherence.judge(replace(asked(), wobble_hz=wanted), wav, RATE, "ear", Stems((), "", (wav, RATE)))
     assert found.wobble_hz == pytest.approx(4.67, rel=0.1) and found.wobble_right is right
     assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1), abs=0.1)
 
 
+def test_a_wobble_is_a_note_value_of_the_tempo_and_any_rate_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
+    told = Stems((), "", (wobbling(4.4), RATE))
+    timed, free = (
+        adherence.judge(replace(asked(bpm), wobble_hz=4.4), SOUND, RATE, "ear", told).wobble_hz for bpm in (140.0, None)
+    )
+    assert timed == pytest.approx(280 / 60, abs=1e-6) and free == pytest.approx(4.4, rel=0.04)
+
+
 def test_a_bass_that_does_not_wobble_is_wrong_only_if_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
-    steady = adherence.judge(asked(), SOUND, RATE, "ear", 4.67, (SOUND, RATE))
+    steady = adherence.judge(replace(asked(), wobble_hz=4.67), SOUND, RATE, "ear", Stems((), "", (SOUND, RATE)))
     assert (steady.wobble_hz, steady.wobble_error, steady.wobble_right) == (None, None, False)
-    free = adherence.judge(asked(), SOUND, RATE, "ear", None, (SOUND, RATE))
+    free = adherence.judge(asked(), SOUND, RATE, "ear", Stems((), "", (SOUND, RATE)))
     assert free.wobble_right is None
     assert adherence.summarise([steady, free], 20, "x")["wobble_right"] == 0
     assert "wobble_right" not in adherence.summarise([free], 20, "x")
+
+
+def test_part_and_instruments_are_judged_by_the_stems_and_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
+    drop = replace(asked(), prompt="drop, dubstep, with drums, wobble bass", structure="drop")
+    right, wrong = (
+        adherence.judge(drop, SOUND, RATE, "ear", Stems(heard, part, None))
+        for heard, part in ((("drums", "bass"), "full"), (("drums",), "thin"))
+    )
+    assert (right.part, right.structure_right, right.heard, right.instruments_right) == ("full", True, "drums, bass", 1)
+    assert (wrong.structure_right, wrong.instruments_right, wrong.instruments_false) == (False, 0.5, None)
+    silent = adherence.judge(drop, np.zeros_like(SOUND), RATE, "ear", Stems(("drums", "bass"), "full", None))
+    assert (silent.part, silent.structure_right, silent.instruments_right) == ("", False, 0.0)
+    free = adherence.judge(
+        replace(asked(), prompt="ambient, with pads"), SOUND, RATE, "ear", Stems(("bass",), "", None)
+    )
+    assert (free.structure_right, free.instruments_right, free.instruments_false) == (None, None, 0.5)
+    found = adherence.summarise([right, wrong, silent, free], 50, "x")
+    assert found["structure_right"] == pytest.approx(1 / 3, abs=1e-4) and found["instruments_right"] == 0.5
+    assert found["instruments_false"] == 0.5 and found["structure_right_low"] <= found["structure_right_high"]
+    assert not {"structure_right", "instruments_right"} & set(adherence.summarise([free], 20, "x"))
 
 
 def test_an_unknown_backend_is_one_sentence() -> None:

@@ -26,7 +26,7 @@ def test_whole_clips_are_as_they_were_written(folder: Path) -> None:
     found = intake.read(folder)
     assert [item.clip for item in found] == [clip for clip, _, _ in clips.read(folder)]
     assert [round(float(item.wav.max()), 2) for item in found] == [0, 0.1, 0.2, 0.3]
-    assert {(item.rate, item.wobble_hz, item.is_broken) for item in found} == {(RATE, None, False)}
+    assert {(item.rate, item.clip.wobble_hz, item.is_broken) for item in found} == {(RATE, None, False)}
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "text"])
@@ -45,10 +45,15 @@ def test_a_broken_clip_is_silence_in_its_place_and_is_named(
     assert "002.flac is counted as silence" in caplog.text
 
 
-def test_a_wobble_that_is_asked_for_is_read(folder: Path) -> None:
+def test_what_a_prompt_asks_for_comes_with_its_clip_and_may_be_absent(folder: Path, tmp_path: Path) -> None:
+    asked = clips.Prompt("drop, dubstep", "dubstep", 140.0, "F minor", "drop", 4.67)
+    wav = np.full((1, RATE), 0.1, np.float32)
+    clips.write(tmp_path / "asked", [asked], [1], [wav], RATE)
+    (found,) = intake.read(tmp_path / "asked")
+    assert (found.clip.structure, found.clip.wobble_hz) == ("drop", 4.67)
     table = (folder / "clips.csv").read_text().splitlines()
-    (folder / "clips.csv").write_text("\n".join([f"{table[0]},wobble_hz", f"{table[1]},4.67", f"{table[2]},"]) + "\n")
-    assert [item.wobble_hz for item in intake.read(folder)] == [4.67, None]
+    (folder / "clips.csv").write_text("\n".join(",".join(line.split(",")[:6]) for line in table) + "\n")
+    assert {(item.clip.structure, item.clip.wobble_hz) for item in intake.read(folder)} == {("", None)}
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Does a clip have the tempo, the key and the wobble that its prompt asked for, and how much low end?"""
+"""Does a clip have the tempo, key, part of a track, instruments and wobble that its prompt asked for, and low end?"""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from lowend.audio import analysis, bands, wobble
 from lowend.audio.beats import Grid
 from lowend.audio.io import Wave
 from lowend.clips import Clip
-from lowend.metrics import sound
+from lowend.metrics import arrangement, sound, wobbles
+from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
 
 TEMPO_TOLERANCE = 0.04  # as in the Accuracy-2 of tempo estimation (Gouyon et al., 2006)
-WOBBLE_TOLERANCE = 0.15  # slow wobbles are measured to a quarter, others to a tenth
+WOBBLE_TOLERANCE = 0.15  # without a tempo slow wobbles are measured to a quarter, others to a tenth
 
 _NO_GRID = Grid(None, np.zeros(0), np.zeros(0), 0.0)
 
@@ -27,7 +28,8 @@ class Adherence:
     `tempo_error` is relative, up to octaves; `tempo_error_bpm` is the same in BPM of the tempo asked for;
     `key_distance` counts steps on the circle of fifths, a key and its relative being equal; `wobble_error`
     is relative to the rate asked for. These are None where nothing was asked for or nothing was heard.
-    `tempo_right`, `key_right` and `wobble_right` are None only where the prompt asks for none.
+    `tempo_right`, `key_right` and `wobble_right` are None only where the prompt asks for none. The last five are
+    what `arrangement` makes of the stems: the kind of part and the instruments that are heard, and what is right of it.
     """
 
     bpm: float | None
@@ -42,6 +44,11 @@ class Adherence:
     wobble_hz: float | None
     wobble_error: float | None
     wobble_right: bool | None
+    part: str = ""
+    structure_right: bool | None = None
+    heard: str = ""
+    instruments_right: float | None = None
+    instruments_false: float | None = None
 
 
 def low_share(wav: Wave, rate: int) -> float:
@@ -49,9 +56,12 @@ def low_share(wav: Wave, rate: int) -> float:
     return sound.shares(wav, rate, (20, 200))[0]
 
 
-def wobble_rate(bass: Wave, rate: int) -> float | None:
-    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell."""
-    return wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
+def wobble_rate(bass: Wave, rate: int, bpm: float | None) -> float | None:
+    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell.
+
+    Where the prompt names a tempo, the answer is one of its note values, and a bass that plays notes gets one too.
+    """
+    return wobbles.rate_hz(bass, rate, bpm) if bpm else wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
 
 
 def judge(
@@ -59,15 +69,15 @@ def judge(
     wav: Wave,
     rate: int,
     backend: str,
-    wobble_asked: float | None = None,
-    bass: tuple[Wave, int] | None = None,
+    stems: Stems | None = None,
 ) -> Adherence:
-    """Analyse one clip against its prompt; a wobble in Hz that is asked for is heard in the bass stem (and its Hz)."""
-    asked = analysis.key_name(clip.key)
+    """Analyse one clip against its prompt; what only stems tell is judged by them."""
+    asked, wobble_asked = analysis.key_name(clip.key), clip.wobble_hz
     is_silent = sound.is_silent(wav)
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
-    swings = wobble_rate(*bass) if wobble_asked and bass and not is_silent else None
+    told = None if is_silent else stems
+    swings = wobble_rate(*told.bass, clip.bpm) if wobble_asked and told and told.bass else None
     off = abs(swings / wobble_asked - 1) if swings and wobble_asked else None
     return Adherence(
         found.bpm,
@@ -82,13 +92,17 @@ def judge(
         swings,
         off,
         (off is not None and off <= WOBBLE_TOLERANCE) if wobble_asked else None,
+        told.part if told else "",
+        arrangement.structure_right(clip, told),
+        ", ".join(told.heard) if told else "",
+        *arrangement.instruments(clip, told),
     )
 
 
 def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str, float]:
-    """Shares with intervals: tempo right (within 4 %, octaves allowed), key right, key within a fifth, wobble right.
+    """Shares with intervals: tempo right (within 4 %, octaves allowed), key right, key within a fifth, and so on.
 
-    Over the clips whose prompt asks for a tempo, a key or a wobble; where none does, the share is left out.
+    Each is over the clips whose prompts ask for it; where none does, the share is left out.
     A clip without a beat, a key or a wobble counts as wrong. Mean errors are over the clips in which there
     is something to compare, which `<error>_clips` counts; silent clips are counted.
     """
@@ -99,6 +113,9 @@ def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str
         "key_within_a_fifth": [float(c.key_distance is not None and c.key_distance <= 1) for c in keyed],
         "low_share": [c.low_share for c in clips],
         "wobble_right": [float(c.wobble_right) for c in clips if c.wobble_right is not None],
+        "structure_right": [float(c.structure_right) for c in clips if c.structure_right is not None],
+        "instruments_right": [c.instruments_right for c in clips if c.instruments_right is not None],
+        "instruments_false": [c.instruments_false for c in clips if c.instruments_false is not None],
     }
     found = {"silent_clips": float(sum(c.is_silent for c in clips))}
     for metric, values in shares.items():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lowend.audio.io import Wave
 from lowend.metrics import (
+    arrangement,
     clap,
     classified,
     cross_entropy,
@@ -25,6 +25,7 @@ from lowend.metrics import (
     sound,
 )  # fmt: skip
 from lowend.metrics.absent import attempt, mark
+from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.classifier import Classifier
 from lowend.metrics.embedders import EMBEDDERS
@@ -134,7 +135,7 @@ def compare(
     mine, theirs = (listening.hear(ready, items) for items in sets)
     asked = sorted({item.clip.sub_genre for item in mine.items} & set(ready.ears.starter.classes))
     (metrics, judged), (other, beside) = (
-        listening.judge(heard, ready, basses(heard.items, separator), asked, config.analysis, config.bootstrap, key)
+        listening.judge(heard, ready, separated(heard.items, separator), asked, config.analysis, config.bootstrap, key)
         for heard in (mine, theirs)
     )
     background, resamples = ready.background, config.bootstrap
@@ -162,13 +163,13 @@ def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, n
     return found
 
 
-def basses(items: Sequence[Item], separator: Path) -> Sequence[tuple[Wave, int] | None]:
-    """The bass stem of every clip whose prompt asks for a wobble; Demucs is imported only for these."""
-    if not any(item.wobble_hz for item in items):
+def separated(items: Sequence[Item], separator: Path) -> Sequence[Stems | None]:
+    """What the stems of clips tell, where their prompts ask for it; Demucs is imported only for these."""
+    if not any(arrangement.asks(item.clip) for item in items):
         return [None] * len(items)
     from lowend.metrics import stems
 
-    return stems.basses(items, separator)
+    return stems.listen(items, separator)
 
 
 def of_real(ready: Listener, asked: Sequence[str], resamples: int, name: str) -> dict[str, float]:

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
+from lowend import clips
 from lowend.audio.io import Wave, read_flac
 from lowend.clips import Clip
 from lowend.errors import UserError
-from lowend.tracks import number, read_csv
 
 _SILENCE = (np.zeros((1, 32_000), np.float32), 32_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A clip, its audio [C, S] and Hz, and the wobble in Hz that its prompt asks for, if it does."""
+    """A clip, and its audio [C, S] and Hz."""
 
     clip: Clip
     wav: Wave
     rate: int
-    wobble_hz: float | None
     is_broken: bool
 
 
@@ -35,18 +34,15 @@ def read(folder: Path) -> list[Item]:
     Raises:
         UserError: the table is missing or empty.
     """
-    path = folder / "clips.csv"
     found = []
-    for row in read_csv(path):
-        bpm, wobble_hz = (number(row.get(name), f"{path}: {name}") for name in ("bpm", "wobble_hz"))
-        clip = Clip(row["file"], row["prompt"], row["sub_genre"], bpm, row["key"], int(row["seed"]))
+    for clip in clips.read_table(folder):
         try:
             wav, rate = read_flac((folder / clip.file).read_bytes())
             broken = not wav.size or not np.isfinite(wav).all()
         except (OSError, RuntimeError) as error:
             logging.getLogger(__name__).warning("%s is counted as silence: %s", folder / clip.file, error)
             broken = True
-        found.append(Item(clip, *(_SILENCE if broken else (wav, rate)), wobble_hz, broken))
+        found.append(Item(clip, *(_SILENCE if broken else (wav, rate)), broken))
     if not found:
-        raise UserError(f"{path} holds no clips: run the generate stage again")
+        raise UserError(f"{folder / 'clips.csv'} holds no clips: run the generate stage again")
     return found

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from lowend.audio.io import Wave
 from lowend.metrics import adherence, clap, fad, fad_infinity, genre, kld, memorisation, mmd, parts, sound
 from lowend.metrics.absent import attempt, mark
 from lowend.metrics.adherence import Adherence
+from lowend.metrics.arrangement import Stems
 from lowend.metrics.embedders import Embeddings
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import Tags
@@ -95,7 +95,7 @@ def hear(listener: Listener, items: Sequence[Item]) -> Heard:
 def judge(
     heard: Heard,
     listener: Listener,
-    basses: Sequence[tuple[Wave, int] | None],
+    stems: Sequence[Stems | None],
     asked: Sequence[str],
     analysis: str,
     resamples: int,
@@ -103,9 +103,9 @@ def judge(
 ) -> tuple[dict[str, float], list[Judged]]:
     """All metrics of one set of clips but its distances to another, and each clip's.
 
-    `basses` are the clips' bass stems where a wobble is asked for, `asked` the sub-genres that make the genre.
+    `stems` are what each clip's tell, where its prompt asks for it; `asked` are the sub-genres that make the genre.
     """
-    pairs = list(zip(heard.items, basses, strict=True))
+    pairs = list(zip(heard.items, stems, strict=True))
     judged = list(parallel_map(partial(_judge, backend=analysis), pairs, "judging clips"))
     held, sounds = [one for one, _ in judged], [one for _, one in judged]
     metrics = {
@@ -145,9 +145,9 @@ def judge(
     return metrics, [Judged(*one) for one in columns]
 
 
-def _judge(pair: tuple[Item, tuple[Wave, int] | None], backend: str) -> tuple[Adherence, Sound]:
-    item, bass = pair
-    found = adherence.judge(item.clip, item.wav, item.rate, backend, item.wobble_hz, bass)
+def _judge(pair: tuple[Item, Stems | None], backend: str) -> tuple[Adherence, Sound]:
+    item, stems = pair
+    found = adherence.judge(item.clip, item.wav, item.rate, backend, stems)
     return found, sound.measure(item.wav, item.rate)
 
 

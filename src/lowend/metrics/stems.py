@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lowend.audio.io import Wave
 from lowend.audio.separation import Separator
+from lowend.metrics import arrangement
+from lowend.metrics.arrangement import Stems
 from lowend.metrics.intake import Item
 
 _OVERLAP = 0.1
@@ -25,13 +27,16 @@ def separate(wav: Wave, rate: int, kit: Path) -> tuple[dict[str, Wave], int]:
     return made, int(separator.samplerate)
 
 
-def basses(items: Sequence[Item], kit: Path) -> list[tuple[Wave, int] | None]:
-    """The bass stem [C, S] and its Hz of every clip whose prompt asks for a wobble, None of the others."""
-    asked = [item for item in items if item.wobble_hz and not item.is_broken]
+def listen(items: Sequence[Item], kit: Path) -> list[Stems | None]:
+    """What stems tell of every clip whose prompt asks for something that only they tell, None of the others."""
+    asked = [item for item in items if arrangement.asks(item.clip) and not item.is_broken]
     if not asked:
         return [None] * len(items)
     separator = _separator(kit)
     made = separator.separate((item.wav, item.rate, item.clip.file) for item in asked)
     rate = int(separator.samplerate)
-    found = {item.clip.file: (stems["bass"], rate) for item, stems in zip(asked, made, strict=True)}
+    found = {
+        item.clip.file: arrangement.listen(item.wav, item.rate, stems, rate, keeps_bass=bool(item.clip.wobble_hz))
+        for item, stems in zip(asked, made, strict=True)
+    }
     return [found.get(item.clip.file) for item in items]
