@@ -13,6 +13,7 @@ from lowend.audio.io import Wave
 from lowend.metrics import (
     clap,
     cross_entropy,
+    embedders,
     fad,
     genre,
     intake,
@@ -25,14 +26,14 @@ from lowend.metrics import (
 )  # fmt: skip
 from lowend.metrics.absent import attempt, mark
 from lowend.metrics.bootstrap import mean
-from lowend.metrics.embedders import EMBEDDERS
+from lowend.metrics.embedders import DEAF, EMBEDDERS, PUBLISHED, Embedder
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import TAGGERS
-from lowend.metrics.listening import Judged, Listener
+from lowend.metrics.listening import Heard, Judged, Listener
 from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
+from lowend.models import audioset, musicgen, tagger, weights
 from lowend.models import codec as codecs
-from lowend.models import musicgen, tagger
 from lowend.training import data
 
 WINDOW_S = 4.0
@@ -49,10 +50,12 @@ class EvaluateConfig:
     parts: tuple[str, ...]
     kld: str
     clap: str
+    weights: str
+    kld_weights: str
 
     def __post_init__(self) -> None:
-        if self.embedder not in EMBEDDERS:
-            raise ValueError(f"evaluate.embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
+        if self.embedder not in (known := (*EMBEDDERS, *PUBLISHED)):
+            raise ValueError(f"evaluate.embedder must be one of {', '.join(known)}, got {self.embedder!r}")
         if unknown := [part for part in self.parts if part not in PARTS]:
             raise ValueError(f"evaluate.parts holds {unknown[0]!r}; it may hold {', '.join(PARTS)}")
         if self.kld and self.kld not in TAGGERS:
@@ -82,6 +85,14 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     }
 
 
+def embedder(folders: Folders, config: EvaluateConfig) -> tuple[Embedder, str]:
+    """FAD's and MMD's embedder, and what tells it apart from all others; `DEAF` where its weights cannot be had."""
+    if config.embedder in EMBEDDERS:
+        return EMBEDDERS[config.embedder](folders.kit), config.embedder
+    found = attempt("distance to real music", lambda: embedders.published(config.embedder, config.weights))
+    return (found, f"{config.embedder}/{weights.identity(config.weights)}") if found else (DEAF, "deaf")
+
+
 def listener(
     folders: Folders, separator: Path, config: EvaluateConfig, clip_s: float
 ) -> tuple[Listener, dict[str, float]]:
@@ -90,21 +101,25 @@ def listener(
     Raises:
         ValueError: there are too few tracks for MMD.
     """
-    tags = attempt("kld", TAGGERS[config.kld]) if config.kld else None
+    ear, name = embedder(folders, config)
+    tags = attempt("kld", lambda: TAGGERS[config.kld](config.kld_weights)) if config.kld else None
     score = attempt("clap", lambda: clap.load(config.clap)) if config.clap else None
-    ears = Ears(EMBEDDERS[config.embedder](folders.kit), tagger.load(folders.kit), tags)
-    name = f"{config.embedder}/{config.kld}"
+    ears = Ears(ear, tagger.load(folders.kit), tags)
+    name = f"{name}/{config.kld if tags else ''}/{weights.identity(config.kld_weights)}/{audioset.passt_version()}"
     real = reference.real(folders, ears, name)
     trained = reference.trained(folders, ears, name, clip_s)
     limits = attempt("memorisation", lambda: memorisation.calibrate(trained.pieces))
-    gaps = [
+    distances = ("fad", "fad_infinity", "mmd", *(f"{part}_fad" for part in config.parts))
+    gaps = list(distances) if ear is DEAF else []
+    gaps += [
         name for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)) if wanted and not had
     ]
     background = np.concatenate(real.tracks)
     codec = codecs.load(folders.codec, codecs.device())
-    cut = reference.real_parts(folders, ears, name, config.parts, separator)
+    cut = reference.real_parts(folders, ears, name, () if ear is DEAF else config.parts, separator)
     held = Parts({part: np.concatenate(windows) for part, windows in cut.items()}, separator)
-    made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score, held)
+    kernels = None if ear is DEAF else mmd.real(real.tracks)
+    made = Listener(ears, real, background, kernels, trained, limits, codec, score, held)
     return made, {key: value for gap in gaps for key, value in mark(gap).items()}
 
 
@@ -127,17 +142,26 @@ def compare(
         listening.judge(heard, ready, basses(heard.items, separator), asked, config.analysis, config.bootstrap, key)
         for heard in (mine, theirs)
     )
-    background, resamples = ready.background, config.bootstrap
+    resamples = config.bootstrap
     return {
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
-        **fad.change(background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
-        **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
-        **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
+        **apart(mine, theirs, ready, resamples, key),
         **changes(judged, beside, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),
         **marks,
     }, judged
+
+
+def apart(mine: Heard, theirs: Heard, ready: Listener, resamples: int, key: str) -> dict[str, float]:
+    """Paired differences of the distances to real music; none where there is no embedder."""
+    if mine.kernels is None or theirs.kernels is None:
+        return {}
+    return {
+        **fad.change(ready.background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
+        **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
+        **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
+    }
 
 
 def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, name: str) -> dict[str, float]:
