@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lowend import captions, params
-from lowend.errors import UserError, script
-from lowend.metrics import classifier, reference
+from lowend.errors import script
+from lowend.metrics import classifier, embedders, reference
 from lowend.metrics.classifier import Label, Song
-from lowend.metrics.embedders import EMBEDDERS, Embeddings
+from lowend.metrics.embedders import Embeddings
 from lowend.models import codec as codecs
 from lowend.models import devices
 from lowend.tracks import read_tracks, write_json
@@ -38,22 +38,21 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file to write: how well it does")
     parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
     args = parser.parse_args()
-    asked = params.load("genres", "generate.seconds", "evaluate.bootstrap", "evaluate.embedder")
-    name, seconds = asked["evaluate.embedder"], asked["generate.seconds"]
-    if name not in EMBEDDERS:
-        raise UserError(f"params.yaml: `evaluate.embedder` must be one of {', '.join(EMBEDDERS)}, got {name!r}")
-    decoder, embedder = codecs.load(args.codec, devices.best()), EMBEDDERS[name](args.kit)
+    asked = params.load("genres", "generate.seconds", "evaluate.bootstrap", "evaluate.embedder", "evaluate.weights")
+    name, resamples = asked["evaluate.embedder"], asked["evaluate.bootstrap"]
+    embedder, _ = embedders.chosen(name, asked["evaluate.weights"], args.kit)
+    decoder = codecs.load(args.codec, devices.best())
 
     def hear(row: Tokens) -> Embeddings:
         """As much of a track's middle as a clip holds: a class is harder to tell from less."""
-        (sound,) = reference.decoded(decoder, [row], seconds)
+        (sound,) = reference.decoded(decoder, [row], asked["generate.seconds"])
         return embedder.embed(*sound)
 
     def of(*sides: str) -> list[Song]:
         tables = [(genre, args.splits / genre / f"{side}.csv") for genre in asked["genres"] for side in sides]
         return [song for genre, table in tables for song in songs(genre, table, args.tokens / genre, hear)]
 
-    learned, figures = classifier.build(name, of("train"), of("valid", "test"), asked["evaluate.bootstrap"])
+    learned, figures = classifier.build(name, of("train"), of("valid", "test"), resamples)
     classifier.write(args.out, learned)
     write_json(args.metrics, figures)
 

@@ -10,6 +10,7 @@ import torch
 
 from lowend import export
 from lowend.models import musicgen
+from lowend.tracks import write_json
 
 
 def test_export_loads_as_audiocrafts_musicgen(tmp_path: Path) -> None:
@@ -26,3 +27,14 @@ def test_export_loads_as_audiocrafts_musicgen(tmp_path: Path) -> None:
     assert wav.shape[:2] == (1, 1) and torch.isfinite(wav).all()
     ours = musicgen.load(models / "base").state_dict()
     assert all(torch.equal(ours[k], v) for k, v in model.lm.state_dict().items())
+
+
+def test_a_release_without_fad_has_a_dash_in_its_card(tmp_path: Path) -> None:
+    write_json(tmp_path / "lineage.json", {
+        "base": "starter", "revision": "abc", "commercial": True, "stages": [], "tracks": [],
+    })  # fmt: skip
+    nats = {"ce_base": 5.0, "ce": 4.0, "ce_low": 3.5, "ce_high": 4.5}
+    distances = {"against_fad": 9.0, "fad": 8.0, "fad_low": 7.0, "fad_high": 9.5}
+    card = export.card(tmp_path, {"heard": nats | distances, "unheard": nats})
+    assert "| heard | 5.000 | 4.000 (3.500–4.500) | 9.00 | 8.00 (7.00–9.50) |" in card
+    assert "| unheard | 5.000 | 4.000 (3.500–4.500) | – | – |" in card

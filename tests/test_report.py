@@ -150,6 +150,16 @@ def test_other_figures_of_both_sides_are_judged_and_absent_ones_named() -> None:
     }
 
 
+def test_a_page_without_distances_does_not_explain_them(tmp_path: Path) -> None:
+    args = inputs(tmp_path)
+    found = {name: value for name, value in metrics().items() if "fad" not in name}
+    write_json(tmp_path / "metrics.json", found | {"real_windows": 0.0, "fad_absent": 1.0})
+    html = report.page("joint-dubstep", NAMES, *args)
+    assert "Distances are to" not in html and "absent" in html
+    write_json(tmp_path / "metrics.json", metrics())
+    assert "Distances are to 200 windows" in report.page("joint-dubstep", NAMES, *args)
+
+
 def test_a_page_that_would_be_too_heavy_holds_the_first_prompts_and_says_so(
     page_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,10 +112,11 @@ def card(model: Path, metrics: Mapping[str, Mapping[str, float]]) -> str:
         "|---|---|---|---|---|",
     ]
     for key, m in sorted(metrics.items()):
-        lines.append(
-            f"| {key} | {m['ce_base']:.3f} | {m['ce']:.3f} ({m['ce_low']:.3f}–{m['ce_high']:.3f}) "
-            f"| {m['against_fad']:.2f} | {m['fad']:.2f} ({m['fad_low']:.2f}–{m['fad_high']:.2f}) |"
-        )
+        fad = "– | –"
+        if "fad" in m:
+            fad = f"{m['against_fad']:.2f} | {m['fad']:.2f} ({m['fad_low']:.2f}–{m['fad_high']:.2f})"
+        ce = f"{m['ce_base']:.3f} | {m['ce']:.3f} ({m['ce_low']:.3f}–{m['ce_high']:.3f})"
+        lines.append(f"| {key} | {ce} | {fad} |")
     lines += ["", "```python", "from load import load", "", 'model = load(".")']
     lines += ["model.set_generation_params(duration=8, extend_stride=10)"]
     lines += ['wav = model.generate(["trap hip-hop at 140 BPM in F minor"])', "```", ""]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tinyclap
 import torch
+from safetensors.torch import load_file, save_file
 
 from lowend.metrics import clap
 from lowend.metrics.absent import Absent
@@ -17,26 +19,7 @@ RATE = 32_000
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLAP model of two layers with random weights, its feature extractor and a tokenizer of letters."""
-    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, RobertaTokenizer
-
-    folder = tmp_path_factory.mktemp("clap")
-    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789", "Ġ"]
-    vocab = {piece: n for n, piece in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>", *letters])}
-    text = {
-        "vocab_size": len(vocab), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "intermediate_size": 32, "max_position_embeddings": 40, "projection_dim": 8,
-    }  # fmt: skip
-    audio = {
-        "spec_size": 64, "num_mel_bins": 16, "patch_size": 4, "patch_stride": [4, 4], "window_size": 4,
-        "patch_embeds_hidden_size": 8, "depths": [1, 1], "num_attention_heads": [1, 2], "hidden_size": 16,
-        "num_classes": 4, "projection_dim": 8,
-    }  # fmt: skip
-    torch.manual_seed(0)
-    ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8)).eval().save_pretrained(folder)
-    extractor = ClapFeatureExtractor(feature_size=16, max_length_s=2, truncation="rand_trunc")
-    ClapProcessor(extractor, RobertaTokenizer(vocab=vocab, merges=[])).save_pretrained(folder)
-    return folder
+    return tinyclap.write(tmp_path_factory.mktemp("clap"))
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +60,30 @@ def test_a_long_clip_is_heard_whole_and_a_long_prompt_is_cut(score: clap.Score) 
     assert -1 <= score(tone(90, 1), RATE, "bass and drums " * 40) <= 1
 
 
-@pytest.mark.parametrize(("length", "parts"), [(10, 1), (100, 1), (101, 2), (350, 4)])
-def test_parts_are_alike_in_length_and_make_up_the_whole(length: int, parts: int) -> None:
-    found = clap.windows(np.arange(length, dtype=np.float32), 100)
-    assert len(found) == parts and np.array_equal(np.concatenate(found), np.arange(length))
-    assert max(map(len, found)) - min(map(len, found)) <= 1
+def test_embeddings_are_the_models_own_of_two_seconds_from_every_whole_second(checkpoint: Path) -> None:
+    from transformers import ClapModel, ClapProcessor
+
+    read = clap.read(str(checkpoint), "evaluate.weights", "evaluate.embedder: starter")
+    wav = np.concatenate([tone(90, 2, 2), tone(2000, 2, 2)], 1)
+    found = clap.embeddings(read, wav, RATE)
+    assert found.shape == (3, read.width) == (3, 8) and clap.embeddings(read, tone(90, 1), RATE).shape == (1, 8)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    model, processor = ClapModel.from_pretrained(checkpoint).eval(), ClapProcessor.from_pretrained(checkpoint)
+    short = tone(90, 1.5)
+    inputs = processor(audio=short[0], sampling_rate=48_000, return_tensors="pt")
+    with torch.inference_mode():
+        expected = model.get_audio_features(**inputs).pooler_output
+    np.testing.assert_allclose(clap.embeddings(read, short, 48_000), expected, atol=1e-5)
+
+
+def test_weights_that_transformers_would_make_up_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    state = load_file(checkpoint / "model.safetensors")
+    part = {name: tensor for name, tensor in state.items() if not name.startswith("audio_projection.")}
+    save_file(part, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(Absent, match=r"evaluate\.clap .*it lacks 4 of the model's weights, such as audio_projection"):
+        clap.load(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def compared(
 ) -> tuple[dict[str, float], list[Judged]]:
     nowhere = Path("nowhere")
     folders = Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
-    config = evaluation.EvaluateConfig(bootstrap=100, analysis="ear", embedder="ear", parts=parts, kld=kld, clap=clap)
+    config = evaluation.EvaluateConfig(
+        bootstrap=100, analysis="ear", embedder="ear", parts=parts, kld=kld, clap=clap, weights="", kld_weights=""
+    )
     unlearned = Classifier("ear", {}, dict.fromkeys(KINDS, "there is one genre"), {})
     subject = evaluation.Subject("x", "dubstep", unlearned)
     return evaluation.compare(subject, mine, theirs, folders, nowhere, config)
@@ -169,7 +171,7 @@ def test_kld_and_clap_are_measured_where_they_are_there(
 ) -> None:
     near, far = folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2)
     tags = lambda wav, rate: np.array([float(wav.std()), 0.5])  # noqa: E731
-    monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda: tags})
+    monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda _: tags})
     monkeypatch.setattr(evaluation.clap, "load", lambda name: lambda wav, rate, text: float(len(text)))
     heard = real(None, Ears(Embedder(ear.embed, 30, ear.tags), tagger.load(kit.KIT / "tagger"), None), "")
     with_tags = Real(
@@ -200,15 +202,16 @@ def test_too_few_windows_are_refused_before_anything_is_judged(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"embedder": "vggish"}, "evaluate.embedder must be one of starter, musicnn, got 'vggish'"),
+        ({"embedder": "vgg"}, "must be one of starter, musicnn, vggish, pann, clap, encodec, got 'vgg'"),
         ({"parts": ["low", "treble"]}, "evaluate.parts holds 'treble'; it may hold low, drums, bass"),
         ({"bootstrap": 99}, "evaluate.bootstrap must be 100 or more, got 99"),
-        ({"kld": "vggish"}, "evaluate.kld must be \"\" or one of musicnn, hear21passt, got 'vggish'"),
+        ({"kld": "vggish"}, "evaluate.kld must be \"\" or one of musicnn, ast, hear21passt, got 'vggish'"),
     ],
 )
 def test_settings_are_checked(change: dict[str, object], message: str) -> None:
     section = {
         "bootstrap": 100, "analysis": "librosa", "embedder": "musicnn", "parts": ["low"], "kld": "", "clap": "",
+        "weights": "", "kld_weights": "",
     }  # fmt: skip
     assert params.build(evaluation.EvaluateConfig, section, "evaluate").embedder == "musicnn"
     with pytest.raises(UserError, match=message):

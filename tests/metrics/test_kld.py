@@ -43,7 +43,7 @@ def test_clips_are_held_against_the_mean_of_real_tracks() -> None:
 
 
 def test_musicnn_hears_that_noise_is_not_music() -> None:
-    tagger = kld.TAGGERS["musicnn"]()
+    tagger = kld.TAGGERS["musicnn"]("")
 
     def heard(song: int) -> Wave:
         return synth.song(9301, "trap", song, 6.0).mix[:, : 4 * synth.SAMPLE_RATE]
@@ -54,6 +54,22 @@ def test_musicnn_hears_that_noise_is_not_music() -> None:
     assert real[0].shape == (50,) and found[1] > 3 * found[0]
 
 
-def test_passt_says_what_it_needs() -> None:
-    with pytest.raises(Absent, match="needs the package hear21passt .* set `evaluate.kld: musicnn`"):
-        kld.TAGGERS["hear21passt"]()
+@pytest.mark.parametrize(
+    ("name", "weights", "message"),
+    [
+        (
+            "hear21passt",
+            "",
+            "hear21passt is not installed: run `pip install hear21passt.*`evaluate.kld: musicnn`",
+        ),
+        (
+            "ast",
+            "",
+            r"needs `evaluate.kld_weights`.*MIT/ast-finetuned.*@<commit>; or set `evaluate.kld",
+        ),
+        ("ast", "MIT/ast", "`evaluate.kld_weights` must be a folder, or a hub repository with its commit"),
+    ],
+)
+def test_a_tagger_that_is_not_here_says_what_it_needs(name: str, weights: str, message: str) -> None:
+    with pytest.raises(Absent, match=message):
+        kld.TAGGERS[name](weights)

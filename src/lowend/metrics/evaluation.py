@@ -13,6 +13,7 @@ from lowend.metrics import (
     clap,
     classified,
     cross_entropy,
+    embedders,
     fad,
     genre,
     held_out,
@@ -28,14 +29,14 @@ from lowend.metrics.absent import attempt, mark
 from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.classifier import Classifier
-from lowend.metrics.embedders import EMBEDDERS
+from lowend.metrics.embedders import DEAF, EMBEDDERS, PUBLISHED
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import TAGGERS, Tagger
-from lowend.metrics.listening import Judged, Listener
+from lowend.metrics.listening import Heard, Judged, Listener
 from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
+from lowend.models import audioset, devices, tagger, weights
 from lowend.models import codec as codecs
-from lowend.models import devices, tagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class EvaluateConfig:
     parts: tuple[str, ...]
     kld: str
     clap: str
+    weights: str
+    kld_weights: str
 
     def __post_init__(self) -> None:
-        if self.embedder not in EMBEDDERS:
-            raise ValueError(f"evaluate.embedder must be one of {', '.join(EMBEDDERS)}, got {self.embedder!r}")
+        if self.embedder not in (known := (*EMBEDDERS, *PUBLISHED)):
+            raise ValueError(f"evaluate.embedder must be one of {', '.join(known)}, got {self.embedder!r}")
         if unknown := [part for part in self.parts if part not in PARTS]:
             raise ValueError(f"evaluate.parts holds {unknown[0]!r}; it may hold {', '.join(PARTS)}")
         if self.kld and self.kld not in TAGGERS:
@@ -78,7 +81,7 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
 
 def optional(config: EvaluateConfig) -> tuple[Tagger | None, clap.Score | None, dict[str, float]]:
     """What hears tags and what scores clips against prompts, where asked for, and marks of what cannot be had."""
-    tags = attempt("kld", TAGGERS[config.kld]) if config.kld else None
+    tags = attempt("kld", lambda: TAGGERS[config.kld](config.kld_weights)) if config.kld else None
     score = attempt("clap", lambda: clap.load(config.clap)) if config.clap else None
     marks: dict[str, float] = {}
     for name, wanted, had in (("kld", config.kld, tags), ("clap", config.clap, score)):
@@ -95,18 +98,22 @@ def listener(
     Raises:
         ValueError: there are too few tracks for MMD.
     """
+    ear, name = embedders.chosen(config.embedder, config.weights, folders.kit)
     tags, score, marks = optional(config)
-    ears = Ears(EMBEDDERS[config.embedder](folders.kit), tagger.load(folders.kit), tags)
-    name = f"{config.embedder}/{config.kld}"
+    ears = Ears(ear, tagger.load(folders.kit), tags)
+    name = f"{name}/{config.kld if tags else ''}/{weights.identity(config.kld_weights)}/{audioset.passt_version()}"
     real = reference.real(folders, ears, name)
     trained = reference.trained(folders, ears, name, clip_s)
     limits = attempt("memorisation", lambda: memorisation.calibrate(trained.pieces))
+    if ear is DEAF:
+        for distance in ("fad", "fad_infinity", "mmd", *(f"{part}_fad" for part in config.parts)):
+            marks |= mark(distance)
     background = np.concatenate(real.tracks)
     codec = codecs.load(folders.codec, devices.best())
-    cut = reference.real_parts(folders, ears, name, config.parts, separator)
+    cut = reference.real_parts(folders, ears, name, () if ear is DEAF else config.parts, separator)
     held = Parts({part: np.concatenate(windows) for part, windows in cut.items()}, separator)
-    made = Listener(ears, real, background, mmd.real(real.tracks), trained, limits, codec, score, held)
-    return made, marks
+    kernels = None if ear is DEAF else mmd.real(real.tracks)
+    return Listener(ears, real, background, kernels, trained, limits, codec, score, held), marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +145,27 @@ def compare(
         listening.judge(heard, ready, separated(heard.items, separator), asked, config.analysis, config.bootstrap, key)
         for heard in (mine, theirs)
     )
-    background, resamples = ready.background, config.bootstrap
+    resamples = config.bootstrap
     return {
         **metrics,
         **{f"against_{name}": value for name, value in other.items()},
-        **fad.change(background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
-        **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
-        **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
+        **apart(mine, theirs, ready, resamples, key),
         **changes(judged, beside, resamples, key),
         **classified.compare(subject.learned, subject.genre, mine, theirs, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),
         **marks,
     }, judged
+
+
+def apart(mine: Heard, theirs: Heard, ready: Listener, resamples: int, key: str) -> dict[str, float]:
+    """Paired differences of the distances to real music; none where there is no embedder."""
+    if mine.kernels is None or theirs.kernels is None:
+        return {}
+    return {
+        **fad.change(ready.background, mine.embedded, theirs.embedded, resamples, key).as_metrics("fad_change"),
+        **parts.change(ready.parts.background, mine.parts, theirs.parts, resamples, key),
+        **mmd.change(mine.kernels, theirs.kernels, resamples, key).as_metrics("mmd_change"),
+    }
 
 
 def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, name: str) -> dict[str, float]:

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from lowend.errors import UserError
-from lowend.metrics import adherence, cross_entropy, drift, held_out, intake
+from lowend.metrics import adherence, cross_entropy, drift, embedders, held_out, intake
+from lowend.metrics.absent import mark
 from lowend.metrics.adherence import Adherence
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.clap import Score
-from lowend.metrics.embedders import EMBEDDERS, Embedder, Embeddings
+from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.evaluation import EvaluateConfig, optional
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import Tagger, Tags
@@ -99,7 +100,8 @@ def measure(key: str, folders: Folders, config: EvaluateConfig) -> tuple[dict[st
     starter = tagger.load(folders.kit)
     named = {row.get("sub_genre", "") for row in read_csv(folders.prompts)}
     learned = tuple(name for name in starter.classes if name in named)
-    ears = Ears(EMBEDDERS[config.embedder](folders.kit), starter, learned, tags, score)
+    embedder, _ = embedders.chosen(config.embedder, config.weights, folders.kit)
+    ears = Ears(embedder, starter, learned, tags, score)
     mine, theirs = pair(folders.samples, folders.before)
     heard = hear([*mine, *theirs], ears, config.analysis)
     after, before = heard[: len(mine)], heard[len(mine) :]
@@ -169,7 +171,8 @@ def compare(after: Sequence[Heard], before: Sequence[Heard], resamples: int, nam
         metrics[f"{side}broken_clips"] = float(sum(one.is_broken for one in heard))
     for figure in PAIRED:
         metrics |= paired(figure, after, before, resamples, name)
-    metrics |= drift.mmd([one.embedded for one in after], [one.embedded for one in before], resamples, name)
+    made, had = ([one.embedded for one in heard] for heard in (after, before))
+    metrics |= drift.mmd(made, had, resamples, name) if any(map(len, made)) else mark("drift_mmd")
     mine, theirs = ([one.tags for one in heard if one.tags is not None] for heard in (after, before))
     return metrics | (drift.kld(mine, theirs, resamples, name) if mine else {})
 

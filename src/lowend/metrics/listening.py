@@ -33,7 +33,7 @@ class Listener:
     ears: Ears
     real: Real
     background: Embeddings  # [N, D], all windows of real music
-    kernels: mmd.Real
+    kernels: mmd.Real | None  # None: there is no embedder
     trained: Trained
     limits: Thresholds | None  # None: too little real music to say how near is too near
     codec: CompressionModel
@@ -47,7 +47,7 @@ class Heard:
 
     items: Sequence[Item]
     embedded: list[Embeddings]  # of each clip, [n, D]
-    kernels: mmd.Kernels
+    kernels: mmd.Kernels | None  # None: there is no embedder, and `embedded` are empty
     parts: dict[str, list[Embeddings]]  # of each part, of each clip
 
 
@@ -57,7 +57,7 @@ class Judged:
 
     adherence: Adherence
     sound: Sound
-    fad: float  # of this clip alone: the larger, the farther from real music
+    fad: float | None  # of this clip alone: the larger, the farther from real music
     kld: float | None
     clap: float | None
     nearest: Nearest
@@ -84,6 +84,8 @@ def hear(listener: Listener, items: Sequence[Item]) -> Heard:
     """
     ear, held = listener.ears.embedder, listener.parts
     embedded = thread_map(lambda item: ear.embed(item.wav, item.rate), items)
+    if listener.kernels is None:
+        return Heard(items, embedded, None, {})
     fad.check(listener.background, np.concatenate(embedded), ear.least_windows)
     kernels = mmd.kernels(listener.kernels, embedded)
     cut = parts.embed(((item.wav, item.rate) for item in items), held.background, ear.embed, held.separator)
@@ -133,7 +135,7 @@ def judge(
     columns = zip(
         held,
         sounds,
-        fad.per_clip(listener.background, heard.embedded),
+        fad.per_clip(listener.background, heard.embedded) if heard.kernels else [None] * len(held),
         _divergences(listener.real.tags, tags, len(held)),
         scores,
         near,
@@ -152,6 +154,8 @@ def _judge(pair: tuple[Item, Stems | None], backend: str) -> tuple[Adherence, So
 
 
 def _distances(heard: Heard, listener: Listener, resamples: int, name: str) -> dict[str, float]:
+    if heard.kernels is None:
+        return {}
     background = listener.background
     metrics = {
         **fad.score(background, heard.embedded, resamples, name).as_metrics("fad"),

@@ -33,7 +33,7 @@ class Nearest:
     """The track that a clip is nearest to, by each ear; None where the clip holds nothing to compare.
 
     overlap: 0..1, share of equal codes in the window that is most alike; distance: of embeddings, mean over
-    the clip's windows.
+    the clip's windows, None where it has none.
     """
 
     track_id: str
@@ -46,7 +46,7 @@ class Thresholds:
     """How near all but a twentieth of the `pieces` of held-out tracks come to training tracks, by each ear."""
 
     overlap: float
-    distance: float
+    distance: float | None  # None: there is no embedder
     pieces: int
 
 
@@ -108,9 +108,8 @@ def nearest(codes: Codes | None, embedded: Embeddings, prints: Fingerprints, tra
     if codes is None:
         return Nearest("", None, None)
     found = prints.nearest(codes)
-    return Nearest(
-        found[0] if found else "", found[1] if found else None, min(distance(embedded, one) for one in tracks)
-    )
+    near = min(distance(embedded, one) for one in tracks) if len(embedded) else None
+    return Nearest(found[0] if found else "", found[1] if found else None, near)
 
 
 def calibrate(real: Sequence[Nearest]) -> Thresholds:
@@ -126,8 +125,8 @@ def calibrate(real: Sequence[Nearest]) -> Thresholds:
             f"memorisation needs {LEAST_PIECES} pieces of held-out tracks as long as a clip, got {len(overlaps)}: "
             "add tracks, or raise split.valid and split.test in params.yaml"
         )
-    overlap, distance = np.quantile(overlaps, 1 - CHANCE), np.quantile(distances, CHANCE)
-    return Thresholds(float(overlap), float(distance), len(overlaps))
+    near = float(np.quantile(distances, CHANCE)) if distances else None
+    return Thresholds(float(np.quantile(overlaps, 1 - CHANCE)), near, len(overlaps))
 
 
 def is_copy(one: Nearest, limits: Thresholds) -> bool:
@@ -154,13 +153,14 @@ def summarise(
     distances = [one.distance for one in clips if one.distance is not None]
     metrics = {
         "copied_clips": float(sum(is_copy(one, limits) for one in clips)),
-        "near_clips": float(sum(far < limits.distance for far in distances)),
         "repeated_clips": float(sum(again)),
         "copied_clips_by_chance": round(CHANCE * len(overlaps), 2),
         "copy_pieces": float(limits.pieces),
         "copy_overlap": round(limits.overlap, 4),
-        "near_distance": round(limits.distance, 4),
     }
+    if limits.distance is not None:
+        metrics["near_clips"] = float(sum(far < limits.distance for far in distances))
+        metrics["near_distance"] = round(limits.distance, 4)
     if overlaps:
         metrics |= mean(overlaps, resamples, f"{name}/overlap").as_metrics("train_overlap")
     if distances:

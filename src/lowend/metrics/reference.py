@@ -17,14 +17,15 @@ import torch
 from numpy.typing import NDArray
 
 from lowend import cache, captions
+from lowend.audio import windows
 from lowend.audio.io import Wave
-from lowend.metrics import embedders, kld, memorisation, parts, sound
+from lowend.metrics import clap, embedders, kld, memorisation, parts, sound
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.kld import Tags
 from lowend.metrics.memorisation import Fingerprints, Nearest
 from lowend.metrics.sound import Sound
+from lowend.models import audioset, devices, latents, musicgen, musicnn, pann, tagger, vggish
 from lowend.models import codec as codecs
-from lowend.models import devices, musicgen, musicnn, tagger
 from lowend.models.codec import CompressionModel
 from lowend.tracks import read_tracks
 from lowend.training import data
@@ -123,7 +124,8 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
 def digest(folders: Folders, *settings: object) -> Path:
     """Where scratch keeps what follows from these folders, these settings and this code."""
     read = (cache.files(folder) for folder in (folders.codec, folders.tokens, folders.splits, folders.kit))
-    code = cache.code(embedders, kld, memorisation, musicnn, sound, tagger)
+    heard = (audioset, clap, embedders, latents, musicnn, pann, tagger, vggish, windows)
+    code = cache.code(kld, memorisation, sound, *heard)
     return cache.scratch("reference", *read, code, *settings).with_suffix(".npz")
 
 
