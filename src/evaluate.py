@@ -19,6 +19,7 @@ from lowend.metrics import evaluation
 from lowend.tracks import write_csv, write_json
 
 CLIP_COLUMNS = (
+    "side",
     "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent",
     "tempo_error_bpm", "wobble_hz", "wobble_error", "wobble_right",
     "sub_share", "bass_share", "kick_sub_correlation", "mono_loss_db", "low_mono_loss_db", "stereo_width",
@@ -39,7 +40,7 @@ def main() -> None:
         ("tokens", "real tokens of the genre"),
         ("splits", "splits of the genre"),
         ("metrics", "JSON file to write"),
-        ("clips", "CSV file to write: what was found in each clip"),
+        ("clips", "CSV file to write: what was found in each clip of both sides"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
@@ -50,12 +51,13 @@ def main() -> None:
     analysis.backend(config.analysis)
     folders = evaluation.Folders(args.model, args.base, args.codec, args.tokens, args.splits, args.kit)
     try:
-        metrics, judged = evaluation.compare(args.key, args.samples, args.against, folders, args.separator, config)
+        metrics, sides = evaluation.compare(args.key, args.samples, args.against, folders, args.separator, config)
     except ValueError as error:
         raise UserError(str(error)) from None
     metrics |= evaluation.likelihood(folders, config, args.key)
     write_json(args.metrics, metrics)
-    write_csv(args.clips, [SimpleNamespace(**one.row()) for one in judged], CLIP_COLUMNS)
+    rows = [SimpleNamespace(side=side, **one.row()) for side, judged in sides.items() for one in judged]
+    write_csv(args.clips, rows, CLIP_COLUMNS)
 
 
 if __name__ == "__main__":

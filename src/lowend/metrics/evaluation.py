@@ -110,11 +110,12 @@ def listener(
 
 def compare(
     key: str, samples: Path, against: Path, folders: Folders, separator: Path, config: EvaluateConfig
-) -> tuple[dict[str, float], list[Judged]]:
+) -> tuple[dict[str, float], dict[str, list[Judged]]]:
     """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
-    `*_change` resample prompts, taking both sets' clips of a prompt together. `separator` is the folder of
-    the kit's.
+    `*_change` resample prompts, taking both sets' clips of a prompt together. Beside them what was found in
+    every clip, of `samples` as `model` and of the clips held against as `against`. `separator` is the folder
+    of the kit's.
 
     Raises:
         ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
@@ -137,7 +138,7 @@ def compare(
         **changes(judged, beside, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),
         **marks,
-    }, judged
+    }, {"model": judged, "against": beside}
 
 
 def changes(after: Sequence[Judged], before: Sequence[Judged], resamples: int, name: str) -> dict[str, float]:
