@@ -19,6 +19,7 @@ from lowend.metrics import classifier, evaluation
 from lowend.tracks import write_csv, write_json
 
 CLIP_COLUMNS = (
+    "side",
     "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent",
     "tempo_error_bpm", "wobble_hz", "wobble_error", "wobble_right",
     "part", "structure_right", "heard", "instruments_right", "instruments_false",
@@ -41,7 +42,7 @@ def main() -> None:
         ("splits", "splits of the genre"),
         ("classifier", "what classifier.py learned"),
         ("metrics", "JSON file to write"),
-        ("clips", "CSV file to write: what was found in each clip"),
+        ("clips", "CSV file to write: what was found in each clip of both sides"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--kit", type=Path, default=Path("starter/kit/tagger"), help="the starter's tagger")
@@ -55,12 +56,13 @@ def main() -> None:
     subject = evaluation.Subject(args.key, loaded[about]["genre"], learned)
     folders = evaluation.Folders(args.model, args.base, args.codec, args.tokens, args.splits, args.kit)
     try:
-        metrics, judged = evaluation.compare(subject, args.samples, args.against, folders, args.separator, config)
+        metrics, sides = evaluation.compare(subject, args.samples, args.against, folders, args.separator, config)
     except ValueError as error:
         raise UserError(str(error)) from None
     metrics |= evaluation.likelihood(folders, config, args.key)
     write_json(args.metrics, metrics)
-    write_csv(args.clips, [SimpleNamespace(**one.row()) for one in judged], CLIP_COLUMNS)
+    rows = [SimpleNamespace(side=side, **one.row()) for side, judged in sides.items() for one in judged]
+    write_csv(args.clips, rows, CLIP_COLUMNS)
 
 
 if __name__ == "__main__":

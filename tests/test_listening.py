@@ -133,6 +133,13 @@ def test_figures_that_evaluate_adds_are_shown_and_those_with_a_better_end_ordere
         listening.verdict(RIGHT | {"low_share": "much"})
 
 
+def test_how_much_worse_is_told_of_figures_that_both_have() -> None:
+    before, after = (listening.verdict(row | {"clap": clap}) for row, clap in ((RIGHT, "0.3"), (WRONG, "0.4")))
+    assert listening.worsened(before, after) == {"clap": -0.1, "key": 2.0, "tempo": 0.299}
+    assert listening.worsened(listening.verdict(SILENT), after) == {}
+    assert listening.worsened(before, listening.verdict(NOTHING)) == {"key": 6.0, "tempo": 0.999}
+
+
 def test_the_worst_come_first() -> None:
     rows = [RIGHT, WRONG, SILENT, WRONG | {"key_right": "True"}, WRONG | {"tempo_error": "0.4"}, NOTHING]
     assert listening.worst_first([listening.verdict(row) for row in rows]) == [2, 5, 4, 1, 3, 0]

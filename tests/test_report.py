@@ -47,7 +47,9 @@ def metrics() -> dict[str, float]:
 
 
 ENDS = {"": 0.0, "_low": -0.1, "_high": 0.1}
-COLUMNS = ("bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent", "fad")
+COLUMNS = (
+    "side", "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent", "fad",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ class Found:
     low_share: float = 0.4
     is_silent: bool = False
     fad: float = 3.0
+    side: str = "model"
 
 
 FOUND = (Found(), Found(bpm=100.0, tempo_error=0.29, tempo_right=False, fad=2.0), Found(is_silent=True, fad=1.0))
+BESIDE = tuple(Found(120.0 + n, tempo_error=0.14, tempo_right=False, fad=3.5 - 2 * n, side="against") for n in range(3))
 
 
 def tone(hertz: float, peak: float, seconds: float = 2.0) -> np.ndarray:
@@ -80,7 +84,7 @@ def inputs(folder: Path) -> tuple[Path, ...]:
     clips.write(folder / "mine", prompts, [1, 2, 3], [tone(560, 0.2), tone(60, 0.2), tone(60, 0.0)], RATE)
     clips.write(folder / "theirs", prompts, [1, 2, 3], [tone(560, -0.8), tone(60, -0.8), tone(60, -0.8)], RATE)
     write_json(folder / "metrics.json", metrics())
-    write_csv(folder / "clips.csv", FOUND, COLUMNS)
+    write_csv(folder / "clips.csv", [*FOUND, *BESIDE], COLUMNS)
     curves = folder / "curves" / "plots" / "metrics"
     curves.mkdir(parents=True)
     for name in ("train_ce", "valid_ce", "train_ce_k0"):
@@ -173,9 +177,11 @@ def test_a_page_that_would_be_too_heavy_holds_the_first_prompts_and_says_so(
 
 def test_clips_and_figures_of_another_run_are_refused(tmp_path: Path) -> None:
     args = inputs(tmp_path)
-    write_csv(tmp_path / "clips.csv", FOUND[:2], COLUMNS)
-    with pytest.raises(UserError, match="mine holds 3 clips, .*theirs 3, and .*clips.csv is about 2: run the stages"):
-        report.page("joint-dubstep", NAMES, *args)
+    for found, mine, theirs in (((*FOUND[:2], *BESIDE), 2, 3), (FOUND, 3, 0)):
+        write_csv(tmp_path / "clips.csv", found, COLUMNS)
+        about = f"about {mine} of the first and {theirs} of the second: run the stages"
+        with pytest.raises(UserError, match=f"mine holds 3 clips, .*theirs 3, and .*clips.csv is {about}"):
+            report.page("joint-dubstep", NAMES, *args)
 
 
 def test_the_page_opens_and_its_clips_play(page_file: Path, page: Any) -> None:
@@ -217,7 +223,7 @@ def test_a_clip_that_cannot_be_read_is_shown_as_such(tmp_path: Path) -> None:
     (tmp_path / "mine/000.flac").write_bytes(b"no audio")
     write_csv(
         tmp_path / "clips.csv",
-        [SimpleNamespace(**dataclasses.asdict(one), is_broken=one is FOUND[0]) for one in FOUND],
+        [SimpleNamespace(**dataclasses.asdict(one), is_broken=one is FOUND[0]) for one in (*FOUND, *BESIDE)],
         (*COLUMNS, "is_broken"),
     )
     html = report.page("joint-dubstep", NAMES, *args)
@@ -232,19 +238,34 @@ def numbers(page: Any) -> list[str]:
 def test_the_worst_come_first_and_clips_are_ordered_and_filtered(opened: Any) -> None:
     assert numbers(opened) == ["3", "2", "1"], "silence, then a wrong tempo"
     assert "1 of the model's 3 clips is silent or cannot be read" in opened.locator("main").inner_text()
-    assert "100 BPM, F minor" in opened.locator("[data-number='2']").inner_text()
+    assert "100 BPM, F minor" in opened.locator("[data-number='2']").text_content()
     opened.get_by_label("Order").select_option("as the prompts")
     assert numbers(opened) == ["1", "2", "3"]
     opened.get_by_label("Order").select_option("fad, worst first")
     assert numbers(opened) == ["1", "2", "3"], "the silent clip has none"
     opened.get_by_label("Order").select_option("tempo, worst first")
     assert numbers(opened)[0] == "2"
+    for label, order in (("worsened", ["2", "1", "3"]), ("improved", ["1", "2", "3"])):
+        opened.get_by_label("Order").select_option(f"fad, most {label} first")
+        assert numbers(opened) == order, "from 3.5 to 3, from 1.5 to 2, and a silent clip, which has none"
     opened.get_by_label("Show").select_option("tempo wrong")
     assert numbers(opened) == ["2"] and opened.locator("#shown").inner_text() == "1 of 3"
     opened.get_by_label("Show").select_option("all")
     opened.get_by_label("Sub-genre").select_option("riddim")
     opened.get_by_label("Filter by any word").fill("quiet")
     assert numbers(opened) == ["3"]
+
+
+def test_what_was_found_in_either_clip_stands_under_it_and_their_figures_side_by_side(opened: Any) -> None:
+    section = opened.locator("[data-number='2']")
+    section.scroll_into_view_if_needed()
+    found = section.locator("figure > p").all_inner_texts()
+    assert found[0].startswith("found: 121 BPM") and found[1].startswith("found: 100 BPM, F minor")
+    assert not section.locator("table").is_visible()
+    section.locator("summary").click()
+    assert section.locator("thead th").all_inner_texts() == ["figure", "base-dubstep", "joint-dubstep"]
+    rows = [row.locator("th, td").all_inner_texts() for row in section.locator("tbody tr").all()]
+    assert ["tempo error", "0.14", "0.29"] in rows and ["fad", "1.5", "2"] in rows
 
 
 def test_keys_move_play_and_change_sides_at_the_same_place(opened: Any) -> None:
@@ -410,7 +431,7 @@ def test_a_page_of_200_clips_is_light_and_opens_at_once(
     pair = listening.pair
     coded = functools.cache(lambda rate: pair(("base", "joint"), (item, item), rate))
     monkeypatch.setattr(listening, "pair", lambda names, items, rate: coded(rate))
-    write_csv(tmp_path / "clips.csv", [Found()] * 100, COLUMNS)
+    write_csv(tmp_path / "clips.csv", [Found()] * 100 + [Found(side="against")] * 100, COLUMNS)
     folder = page_file.parent
     args = (folder, folder, folder / "metrics.json", tmp_path / "clips.csv", folder / "curves")
     html = report.page("joint-dubstep", NAMES, *args)
@@ -422,6 +443,17 @@ def test_a_page_of_200_clips_is_light_and_opens_at_once(
     assert page.locator("#shown").inner_text() == "100 of 100"
     used = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
     assert 0.05 < used["ProcessTime"] < 2, "seconds of processor time, which other work on the machine does not change"
+    reached = []
+    for _ in range(100):
+        page.keyboard.press("j")
+        reached.append(page.evaluate("Number(document.activeElement.dataset.number)"))
+    assert reached == [*range(1, 101)], "the keyboard reaches every pair"
+    page.evaluate("document.querySelectorAll('audio').forEach(a => a.muted = true)")
+    page.keyboard.press("p")
+    page.wait_for_function("document.activeElement.querySelector('audio').currentTime > 0.1")
+    page.keyboard.press("p")
+    page.evaluate("document.querySelectorAll('#pairs audio').forEach(a => a.preload = 'metadata')")
+    page.wait_for_function("[...document.querySelectorAll('#pairs audio')].every(a => Math.round(a.duration) === 10)")
 
 
 def test_the_readme_table_is_the_committed_metrics() -> None:

@@ -193,13 +193,19 @@ def verdict(row: Mapping[str, str]) -> Verdict:
     badness = {flag: _UNHEARD[flag] for flag in flags if flag in _UNHEARD}
     badness |= {flag: error for flag, name in _ERRORS.items() if (error := value[name]) is not None}
     badness |= {name: sign * found for name, sign in _WORSE.items() if (found := value[name]) is not None}
-    told = {"bpm", "key", "low_share"}
+    told = {"side", "bpm", "key", "low_share"}
     figures = [
         (name.replace("_", " "), cell)
         for name, cell in row.items()
         if cell and name not in told and not name.startswith("is_") and not name.endswith("_right")
     ]
     return Verdict(", ".join(facts), tuple(flags), tuple(figures), badness)
+
+
+def worsened(before: Verdict, after: Verdict) -> dict[str, float]:
+    """By how much `after` is worse than `before`, for every figure that both have; below zero it is better."""
+    both = after.badness.keys() & before.badness.keys()
+    return {name: float(f"{after.badness[name] - before.badness[name]:.6g}") for name in sorted(both)}
 
 
 def worst_first(verdicts: Sequence[Verdict]) -> list[int]:

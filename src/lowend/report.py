@@ -60,13 +60,32 @@ def others(m: Mapping[str, float]) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One prompt, by its number in the table from 1 on: what was found in the model's clip, and both sides."""
+    """One prompt, by its number in the table from 1 on: both sides, and what was found in the clip of each.
+
+    The first of each pair is the clip that is held against, the second, which orders and filters, the model's.
+    """
 
     number: int
     prompt: str
     sub_genre: str
-    found: Verdict
+    verdicts: tuple[Verdict, Verdict]
     sides: list[Sound]
+
+    @property
+    def found(self) -> Verdict:
+        """What was found in the model's clip."""
+        return self.verdicts[1]
+
+    @property
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Names and both sides' cells of all figures that one of them has."""
+        theirs, mine = (dict(verdict.figures) for verdict in self.verdicts)
+        return [(name, theirs.get(name, ""), mine.get(name, "")) for name in {**mine, **theirs}]
+
+    @property
+    def worsened(self) -> dict[str, float]:
+        """By how much the model's clip is worse, for every figure that both have; below zero it is better."""
+        return listening.worsened(*self.verdicts)
 
 
 def curves_svg(folder: Path) -> str:
@@ -135,15 +154,26 @@ def _seconds(item: Item) -> float:
     return item.wav.shape[1] / item.rate
 
 
-def pairs(names: tuple[str, str], theirs: Sequence[Item], mine: Sequence[Item], found: Sequence[Verdict]) -> list[Pair]:
+def pairs(
+    names: tuple[str, str], theirs: Sequence[Item], mine: Sequence[Item], found: Sequence[tuple[Verdict, Verdict]]
+) -> list[Pair]:
     """The prompts that a page holds, the worst clips of the model first; `names` are of `theirs` and `mine`."""
     held, bit_rate = listening.budget([_seconds(a) + _seconds(b) for a, b in zip(theirs, mine, strict=True)])
     made = []
-    for n in listening.worst_first(found[:held]):
+    for n in listening.worst_first([after for _, after in found[:held]]):
         clip = mine[n].clip
         sounds = listening.pair(names, (theirs[n], mine[n]), bit_rate)
         made.append(Pair(n + 1, clip.prompt, clip.sub_genre, found[n], sounds))
     return made
+
+
+def sides(found: Path) -> tuple[list[Verdict], list[Verdict]]:
+    """What evaluate's table says of the clips held against, and of the model's."""
+    rows = read_csv(found)
+    beside, judged = (
+        [listening.verdict(row) for row in rows if row.get("side") == side] for side in ("against", "model")
+    )
+    return beside, judged
 
 
 def page(
@@ -153,13 +183,13 @@ def page(
     model, genre, other = names
     m = json.loads(metrics.read_text())
     mine, theirs = intake.read(samples), intake.read(against)
-    judged = [listening.verdict(row) for row in read_csv(found)]
-    if not len(mine) == len(theirs) == len(judged):
+    beside, judged = sides(found)
+    if not len(mine) == len(theirs) == len(judged) == len(beside):
         raise UserError(
-            f"{samples} holds {len(mine)} clips, {against} {len(theirs)}, and {found} is about {len(judged)}: "
-            "run the stages generate and evaluate again"
+            f"{samples} holds {len(mine)} clips, {against} {len(theirs)}, and {found} is about {len(judged)} "
+            f"of the first and {len(beside)} of the second: run the stages generate and evaluate again"
         )
-    chosen = pairs((other, key), theirs, mine, judged)
+    chosen = pairs((other, key), theirs, mine, list(zip(beside, judged, strict=True)))
     values = {
         "key": key,
         "model": model,
@@ -174,6 +204,7 @@ def page(
         "pairs": chosen,
         "sub_genres": sorted({pair.sub_genre for pair in chosen if pair.sub_genre}),
         "orders": sorted({name for pair in chosen for name in pair.found.badness}),
+        "changes": sorted({name for pair in chosen for name in pair.worsened}),
         "flags": sorted({flag for pair in chosen for flag in pair.found.flags}),
         "dead": sum(bool({"broken", "silent"} & {*verdict.flags}) for verdict in judged),
         "fingerprint": listening.fingerprint([theirs, mine]),

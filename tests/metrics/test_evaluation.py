@@ -91,6 +91,14 @@ def folder(path: Path, level: float, count: int = CLIPS) -> Path:
 def compared(
     mine: Path, theirs: Path, kld: str = "", clap: str = "", parts: tuple[str, ...] = ()
 ) -> tuple[dict[str, float], list[Judged]]:
+    """Metrics, and what was found in the clips of `mine`."""
+    metrics, sides = both(mine, theirs, kld, clap, parts)
+    return metrics, sides["model"]
+
+
+def both(
+    mine: Path, theirs: Path, kld: str = "", clap: str = "", parts: tuple[str, ...] = ()
+) -> tuple[dict[str, float], dict[str, list[Judged]]]:
     nowhere = Path("nowhere")
     folders = Folders(nowhere, nowhere, nowhere, nowhere, nowhere, kit.KIT / "tagger")
     config = evaluation.EvaluateConfig(
@@ -121,8 +129,18 @@ def test_the_table_of_clips_has_a_cell_for_every_column(ear: Ear, tmp_path: Path
     import evaluate
 
     _, judged = compared(folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2))
-    assert len(judged) == CLIPS and set(judged[0].row()) == set(evaluate.CLIP_COLUMNS)
+    assert len(judged) == CLIPS and {"side", *judged[0].row()} == set(evaluate.CLIP_COLUMNS)
     assert judged[0].row()["tempo_right"] is True and judged[0].row()["nearest_track"] == "one"
+
+
+def test_clips_of_both_sides_are_told_of_by_the_same_measure(ear: Ear, tmp_path: Path) -> None:
+    near, far = folder(tmp_path / "near", 0.11), folder(tmp_path / "far", 0.2)
+    (far / "002.flac").write_bytes(b"no audio")
+    (_, sides), (_, turned) = both(near, far), both(far, near)
+    assert list(sides) == ["model", "against"] and len(sides["model"]) == len(sides["against"]) == CLIPS
+    assert (sides["model"], sides["against"]) == (turned["against"], turned["model"])
+    assert [n for n, one in enumerate(sides["against"]) if one.is_broken] == [2]
+    assert sides["model"][0].fad < sides["against"][0].fad
 
 
 def test_broken_and_silent_clips_are_counted_and_stay_in_their_pairs(ear: Ear, tmp_path: Path) -> None:

@@ -127,11 +127,12 @@ class Subject:
 
 def compare(
     subject: Subject, samples: Path, against: Path, folders: Folders, separator: Path, config: EvaluateConfig
-) -> tuple[dict[str, float], list[Judged]]:
+) -> tuple[dict[str, float], dict[str, list[Judged]]]:
     """Metrics of `samples`, under `against_*` of the clips held against, under `real_*` of real music.
 
-    `*_change` resample prompts, taking both sets' clips of a prompt together. `separator` is the folder of
-    the kit's.
+    `*_change` resample prompts, taking both sets' clips of a prompt together. Beside them what was found in
+    every clip, of `samples` as `model` and of the clips held against as `against`. `separator` is the folder
+    of the kit's.
 
     Raises:
         ValueError: there are too few windows for FAD, or too few clips or tracks for MMD.
@@ -154,7 +155,7 @@ def compare(
         **classified.compare(subject.learned, subject.genre, mine, theirs, resamples, key),
         **of_real(ready, asked, resamples, f"{key}/real"),
         **marks,
-    }, judged
+    }, {"model": judged, "against": beside}
 
 
 def apart(mine: Heard, theirs: Heard, ready: Listener, resamples: int, key: str) -> dict[str, float]:
