@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 import table
-from lowend import comparison
+from lowend import comparison, params
 from lowend.comparison import Params
 from lowend.errors import UserError
 from lowend.page import render
 
+ROOT = Path(__file__).resolve().parents[1]
 CURRICULUM = {
     "drums": {"init": "base", "genre": "hiphop"}, "full": {"init": "drums", "genre": "hiphop"},
     "direct": {"init": "base", "genre": "hiphop"}, "wobble": {"init": "base", "genre": "dubstep"},
@@ -121,3 +122,14 @@ def test_the_classifiers_own_accuracy_follows_the_clips(metrics: Path) -> None:
     titles = [title for title, _ in comparison.tables(PARAMS, metrics)[0].rows]
     assert titles[titles.index("genre right, by the classifier") + 1] == comparison.OWN
     assert texts(comparison.tables(PARAMS, metrics)[0])[comparison.OWN] == ["", "90%", ""]
+
+
+def test_the_tables_of_a_run_are_those_of_the_figures_that_are_kept() -> None:
+    """README.md shows the main figures of docs/results/starter-full, docs/ablation.md all of them."""
+    kept = ROOT / "docs/results/starter-full"
+    sections = params.load("curriculum", "generations", "evaluations", path=kept / "params.yaml")
+    found = comparison.tables(comparison.Params(**sections), kept / "metrics")
+    readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/ablation.md"))
+    assert comparison.markdown(found, comparison.MEASURES) in readme
+    assert comparison.markdown(found) in page
+    assert "hiphop-direct" in readme and "dubstep-direct" in readme

@@ -102,7 +102,7 @@ def columns(genre: str, params: Params, trained: Mapping[str, Metrics], judged: 
         m, against = judged[key], entry["against"]
         if params.generations[against]["model"] == BASE:
             base |= {name.removeprefix("against_"): m[name] for name in m if name.startswith("against_")}
-        base["ce"] = m["ce_base"]
+        base |= {name.replace("ce_base", "ce"): m[name] for name in m if name.startswith("ce_base")}
         found.append(Column(key, against, steps(entry["model"], params.curriculum, trained), m))
     return [Column(BASE, "", 0, base), *found]
 

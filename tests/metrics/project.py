@@ -15,6 +15,7 @@ import kit
 import numpy as np
 
 from lowend import clips, shards
+from lowend.metrics import classifier
 from lowend.models import codec as codecs
 from lowend.models import musicgen
 from lowend.shards import Member
@@ -40,6 +41,8 @@ def make(where: Path) -> Path:
         seeds = [1000 * place + n for n in range(CLIPS)]
         codes = musicgen.generate(lm, [prompt.text for prompt in prompts], seeds, frames, 250, 0.8, 3.0)
         clips.write(where / "samples" / name, prompts, seeds, codecs.decode(codec, codes), codec.sample_rate)
+    unlearned, _ = classifier.build("starter", [], [], 100)  # there is one genre
+    classifier.write(where / "classifier.json", unlearned)
     (where / "prompts").mkdir()
     shutil.copy(ROOT / "prompts/captions.yaml", where / "prompts")
     settings = (ROOT / "params.yaml").read_text()
@@ -71,7 +74,7 @@ def evaluate(where: Path, environment: Mapping[str, str]) -> tuple[bytes, bytes]
             "model": "models/base", "base": "models/base", "codec": "models/codec", "tokens": "tokens",
             "splits": "splits", "samples": f"samples/{SETS[0]}", "against": f"samples/{SETS[1]}",
             "kit": kit.KIT / "tagger", "separator": kit.KIT / "separator",
-            "metrics": "metrics.json", "clips": "clips.csv",
+            "classifier": "classifier.json", "metrics": "metrics.json", "clips": "clips.csv",
         }.items()
     ]  # fmt: skip
     done = subprocess.run(

@@ -13,7 +13,7 @@ from lowend import clips, params
 from lowend.audio import analysis
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
-from lowend.metrics import evaluation, listening, memorisation, reference, sound
+from lowend.metrics import embedders, evaluation, listening, memorisation, reference, sound
 from lowend.metrics.classifier import KINDS, Classifier
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.listening import Judged
@@ -67,7 +67,7 @@ def trained(folders: Folders, ears: Ears, name: str, clip_s: float) -> Trained:
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     heard = Ear()
-    monkeypatch.setattr(evaluation, "EMBEDDERS", {"ear": lambda _: Embedder(heard.embed, 30, heard.tags)})
+    monkeypatch.setattr(embedders, "EMBEDDERS", {"ear": lambda _: Embedder(heard.embed, 30, heard.tags)})
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(140.0, "F minor", 1.0))
     monkeypatch.setattr(reference, "real", real)
     monkeypatch.setattr(reference, "trained", trained)

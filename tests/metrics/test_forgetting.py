@@ -27,7 +27,9 @@ from lowend.synth import song as synth
 from lowend.tracks import Track, write_tracks
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = EvaluateConfig(bootstrap=100, analysis="ear", embedder="starter", parts=(), kld="", clap="")
+CONFIG = EvaluateConfig(
+    bootstrap=100, analysis="ear", embedder="starter", parts=(), kld="", clap="", weights="", kld_weights=""
+)
 CLIPS, SECONDS, RATE = 8, 4, synth.SAMPLE_RATE
 TEXT = "folk at 100 BPM in C major"
 TEXTS = ("trap hip-hop at 140 BPM in F minor", "boom bap hip-hop at 90 BPM in A minor")
@@ -88,7 +90,7 @@ def test_each_share_of_dubstep_among_the_answers_leaks_more(tmp_path: Path) -> N
 
 
 def test_the_same_clips_twice_forgot_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda: lambda wav, rate: np.array([wav.std(), 0.5])})
+    monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda _: lambda wav, rate: np.array([wav.std(), 0.5])})
     monkeypatch.setattr(evaluation.clap, "load", lambda name: lambda wav, rate, text: float(wav.std()))
     config = EvaluateConfig(bootstrap=100, analysis="ear", embedder="starter", parts=(), kld="ear", clap="folder")
     same = folder(tmp_path / "same", sounds()["other"])

@@ -15,7 +15,7 @@ from torch import nn
 
 from lowend import clips, shards
 from lowend.audio import analysis
-from lowend.metrics import embedders, evaluation, fad
+from lowend.metrics import classifier, embedders, evaluation, fad
 from lowend.metrics.absent import Absent
 from lowend.metrics.embedders import DEAF, PUBLISHED
 from lowend.metrics.evaluation import EvaluateConfig
@@ -80,7 +80,10 @@ def compared(path: Path, folders: Folders, embedder: str, weights: str) -> tuple
     for name, sounds in (("like", like), ("tones", [tone(n) for n in range(CLIPS)])):
         clips.write(path / name, prompts, range(CLIPS), sounds, RATE)
     asked = config(embedder, weights)
-    return evaluation.compare("x", path / "like", path / "tones", folders, path / "nowhere", asked)
+    unlearned, _ = classifier.build(embedder, [], [], 100)  # there is one genre
+    subject = evaluation.Subject("x", "dubstep", unlearned)
+    found, sides = evaluation.compare(subject, path / "like", path / "tones", folders, path / "nowhere", asked)
+    return found, sides["model"]
 
 
 def test_an_evaluation_by_the_codecs_latents(tmp_path: Path, folders: Folders, codec: Path) -> None:
@@ -105,14 +108,14 @@ def test_without_its_weights_the_other_figures_go_on(
 
 def test_kept_references_are_not_those_of_other_weights(folders: Folders, codec: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(codec, tmp_path / "copy")
-    names = [evaluation.embedder(folders, config("encodec", str(place)))[1] for place in (codec, copy)]
+    names = [embedders.chosen("encodec", str(place), folders.kit)[1] for place in (codec, copy)]
     assert names[0] == names[1], "a folder may move"
     with (copy / "lineage.json").open("a") as file:
         file.write("\n")
-    assert evaluation.embedder(folders, config("encodec", str(copy)))[1] != names[0]
-    ear, deaf = evaluation.embedder(folders, config("encodec", str(tmp_path / "none")))
+    assert embedders.chosen("encodec", str(copy), folders.kit)[1] != names[0]
+    ear, deaf = embedders.chosen("encodec", str(tmp_path / "none"), folders.kit)
     assert ear is DEAF and deaf not in names
-    assert evaluation.embedder(folders, config("starter", "ignored"))[1] == "starter"
+    assert embedders.chosen("starter", "ignored", folders.kit)[1] == "starter"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from lowend.metrics.absent import attempt, mark
 from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
 from lowend.metrics.classifier import Classifier
-from lowend.metrics.embedders import DEAF, EMBEDDERS, PUBLISHED
+from lowend.metrics.embedders import DEAF
 from lowend.metrics.intake import Item
 from lowend.metrics.kld import TAGGERS, Tagger
 from lowend.metrics.listening import Heard, Judged, Listener
@@ -53,7 +53,7 @@ class EvaluateConfig:
     kld_weights: str
 
     def __post_init__(self) -> None:
-        if self.embedder not in (known := (*EMBEDDERS, *PUBLISHED)):
+        if self.embedder not in (known := (*embedders.EMBEDDERS, *embedders.PUBLISHED)):
             raise ValueError(f"evaluate.embedder must be one of {', '.join(known)}, got {self.embedder!r}")
         if unknown := [part for part in self.parts if part not in PARTS]:
             raise ValueError(f"evaluate.parts holds {unknown[0]!r}; it may hold {', '.join(PARTS)}")
@@ -70,9 +70,9 @@ def likelihood(folders: Folders, config: EvaluateConfig, name: str) -> dict[str,
     """
     found = held_out.by_model({"base": folders.base, "model": folders.model}, folders.tokens, folders.splits)
     change = cross_entropy.difference(found["model"], found["base"], config.bootstrap, name)
-    nats = cross_entropy.estimates(found["model"], config.bootstrap, name)
+    of_base, nats = (cross_entropy.estimates(found[kind], config.bootstrap, name) for kind in ("base", "model"))
     return {
-        "ce_base": round(cross_entropy.total(found["base"]), 4),
+        **{key.replace("ce", "ce_base"): of_base[key] for key in ("ce", "ce_low", "ce_high")},
         **nats,
         **change.as_metrics("ce_change"),
         **{k.replace("ce", "perplexity"): round(float(np.exp(v)), 2) for k, v in nats.items() if k != "ce_tracks"},
