@@ -26,7 +26,7 @@ def heard(genres: list[str]) -> Heard:
     items, embedded = [], []
     for n, genre in enumerate(genres):
         clip = Clip(f"{n}.flac", "a prompt", "riddim", 140.0, "", n)
-        items.append(Item(clip, np.ones((1, 100), np.float32), 16_000, None, False))
+        items.append(Item(clip, np.ones((1, 100), np.float32), 16_000, False))
         place = np.array([[3.0, 0.0]] * 2 + [[0.0, 1.0]])
         embedded.append(place if genre == "dubstep" else place[:, ::-1])
     return Heard(items, embedded, None, {})
