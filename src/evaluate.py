@@ -19,7 +19,7 @@ from lowend.metrics import classifier, evaluation
 from lowend.tracks import write_csv, write_json
 
 CLIP_COLUMNS = (
-    "side",
+    "side", "asked_bpm",
     "bpm", "key", "tempo_error", "tempo_right", "key_distance", "key_right", "low_share", "is_silent",
     "tempo_error_bpm", "wobble_hz", "wobble_error", "wobble_right",
     "part", "structure_right", "heard", "instruments_right", "instruments_false",

@@ -68,8 +68,8 @@ def read(paths: Mapping[str, Path]) -> dict[str, Metrics]:
     return {key: json.loads(path.read_text()) for key, path in paths.items()}
 
 
-def tables(params: Params, metrics: Path) -> list[Table]:
-    """A table for every genre that is evaluated, from the folder with `train` and `evaluate`.
+def by_genre(params: Params, metrics: Path) -> dict[str, list[Column]]:
+    """The models of every genre that is evaluated, from the folder with `train` and `evaluate`.
 
     Raises:
         UserError: a metrics file is missing.
@@ -77,7 +77,16 @@ def tables(params: Params, metrics: Path) -> list[Table]:
     trained = read({key: metrics / "train" / key / "metrics.json" for key in params.curriculum})
     judged = read({key: metrics / "evaluate" / f"{key}.json" for key in params.evaluations})
     genres = dict.fromkeys(entry["genre"] for entry in params.evaluations.values())
-    return [_table(genre, columns(genre, params, trained, judged)) for genre in genres]
+    return {genre: columns(genre, params, trained, judged) for genre in genres}
+
+
+def tables(params: Params, metrics: Path) -> list[Table]:
+    """A table for each of them.
+
+    Raises:
+        UserError: a metrics file is missing.
+    """
+    return [_table(genre, found) for genre, found in by_genre(params, metrics).items()]
 
 
 def steps(model: str, curriculum: Section, trained: Mapping[str, Metrics]) -> int:

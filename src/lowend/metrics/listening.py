@@ -55,6 +55,7 @@ class Heard:
 class Judged:
     """One clip by all that is measured of clips alone; None is what was not asked for or could not be had."""
 
+    asked_bpm: float | None
     adherence: Adherence
     sound: Sound
     fad: float | None  # of this clip alone: the larger, the farther from real music
@@ -73,7 +74,7 @@ class Judged:
             "train_distance": self.nearest.distance,
         }
         own = {name: getattr(self, name) for name in ("fad", "kld", "clap", "is_copy", "is_repeated", "is_broken")}
-        return {**asdict(self.adherence), **asdict(self.sound), **near, **own}
+        return {"asked_bpm": self.asked_bpm, **asdict(self.adherence), **asdict(self.sound), **near, **own}
 
 
 def hear(listener: Listener, items: Sequence[Item]) -> Heard:
@@ -133,6 +134,7 @@ def judge(
     scores = [_clap(listener.clap, item) for item in heard.items]
     metrics |= clap.summarise(scores, resamples, name)
     columns = zip(
+        [item.clip.bpm for item in heard.items],
         held,
         sounds,
         fad.per_clip(listener.background, heard.embedded) if heard.kernels else [None] * len(held),
