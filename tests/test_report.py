@@ -259,7 +259,7 @@ def test_the_worst_come_first_and_clips_are_ordered_and_filtered(opened: Any) ->
 def test_what_was_found_in_either_clip_stands_under_it_and_their_figures_side_by_side(opened: Any) -> None:
     section = opened.locator("[data-number='2']")
     section.scroll_into_view_if_needed()
-    found = section.locator("figure > p").all_inner_texts()
+    found = [text.strip() for text in section.locator("figure > p").all_text_contents()]
     assert found[0].startswith("found: 121 BPM") and found[1].startswith("found: 100 BPM, F minor")
     assert not section.locator("table").is_visible()
     section.locator("summary").click()

@@ -193,7 +193,7 @@ def verdict(row: Mapping[str, str]) -> Verdict:
     badness = {flag: _UNHEARD[flag] for flag in flags if flag in _UNHEARD}
     badness |= {flag: error for flag, name in _ERRORS.items() if (error := value[name]) is not None}
     badness |= {name: sign * found for name, sign in _WORSE.items() if (found := value[name]) is not None}
-    told = {"side", "bpm", "key", "low_share"}
+    told = {"side", "asked_bpm", "bpm", "key", "low_share"}
     figures = [
         (name.replace("_", " "), cell)
         for name, cell in row.items()
