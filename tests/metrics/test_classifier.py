@@ -159,7 +159,13 @@ def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for side, numbers in (("train", range(4)), ("valid", [4]), ("test", [5])):
             rows = [Track(f"{genre}{n}", "", sub_genre=subs[n % 2], tier=1) for n in numbers]
             write_tracks(tmp_path / f"splits/{genre}/{side}.csv", rows)
-    asked = {"genres": SUB_GENRES, "generate.seconds": 3.0, "evaluate.bootstrap": 100, "evaluate.embedder": "starter"}
+    asked = {
+        "genres": SUB_GENRES,
+        "generate.seconds": 3.0,
+        "evaluate.bootstrap": 100,
+        "evaluate.embedder": "starter",
+        "evaluate.weights": "",
+    }
     monkeypatch.setattr(params, "load", lambda *names: {name: asked[name] for name in names})
     return tmp_path
 
