@@ -117,7 +117,7 @@ def main() -> None:
     middle = {name: statistics.median(case[name] for case in cases) for name in cases[0]}
     about = {"clips": 2 * args.prompts, "megabytes": round(size / 1e6, 2), "made_s": round(made_s, 1)}
     result = {"name": "page", "unit": "s to the load event of a page of clips", "ours": middle["load_s"]}
-    result |= {"reference": ALLOWED_S, "ratio": round(middle["load_s"] / ALLOWED_S, 3)}
+    result |= {"reference": ALLOWED_S, "ratio": round(ALLOWED_S / middle["load_s"], 2)}
     print(json.dumps({**result, **about, "megabytes_allowed": ALLOWED_BYTES / 1e6, **middle, "cases": cases}))
 
 
