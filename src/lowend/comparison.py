@@ -86,7 +86,7 @@ def tables(params: Params, metrics: Path) -> list[Table]:
     Raises:
         UserError: a metrics file is missing.
     """
-    return [_table(genre, found) for genre, found in by_genre(params, metrics).items()]
+    return [table(genre, found) for genre, found in by_genre(params, metrics).items()]
 
 
 def steps(model: str, curriculum: Section, trained: Mapping[str, Metrics]) -> int:
@@ -116,7 +116,8 @@ def columns(genre: str, params: Params, trained: Mapping[str, Metrics], judged: 
     return [Column(BASE, "", 0, base), *found]
 
 
-def _table(genre: str, found: Sequence[Column]) -> Table:
+def table(genre: str, found: Sequence[Column]) -> Table:
+    """A genre's models side by side; rows of which none has the figure are left out."""
     rows = [
         (STEPS, [Cell(str(c.steps)) for c in found]),
         (CE, [value(c.values, "ce", ".3f") for c in found]),

@@ -23,7 +23,7 @@ from lowend.metrics.intake import Item
 from lowend.metrics.kld import Tagger, Tags
 from lowend.models import tagger
 from lowend.tracks import read_csv
-from lowend.workers import parallel_map
+from lowend.workers import parallel_map, thread_map
 
 PAIRED = ("tempo_right", "key_right", "leak", "clap")
 """Figures of a single clip, of which both models' means and their paired difference are told."""
@@ -129,7 +129,7 @@ def pair(samples: Path, before: Path) -> tuple[list[Item], list[Item]]:
 def hear(items: Sequence[Item], ears: Ears, analysis: str) -> list[Heard]:
     """Everything that is measured of clips alone."""
     judged = parallel_map(partial(_judge, backend=analysis), items, "judging clips")
-    return [_heard(item, found, ears) for item, found in zip(items, judged, strict=True)]
+    return thread_map(lambda one: _heard(*one, ears), zip(items, judged, strict=True))
 
 
 def _judge(item: Item, backend: str) -> Adherence:
