@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 import torch
 
+from lowend import params
 from lowend.models import musicgen
 from lowend.models.conditioners import Conditions
 from lowend.training import data, loop, memory, planner
@@ -30,13 +31,12 @@ from lowend.training.config import TrainConfig
 from lowend.training.musicgen_family import MusicGenFamily
 from lowend.workers import set_threads
 
+ROOT = Path(__file__).resolve().parents[1]
 GB = 1024**3
-PLAIN = TrainConfig(
-    steps=4, batch_size=4, accumulate=1, segment_s=5.0, shortest_s=5.0, crops="anywhere", precision="fp32",
-    checkpointing=False, method="full", rank=16, alpha=16.0, freeze=0, band_weights=(1.0, 1.0, 1.0),
-    schedule="cosine", warmup=1, weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.999, cfg_dropout=0.3,
-    word_dropout=0.3, validate_every=2, patience=9, keep=1, skips=0,
-)  # fmt: skip
+SECTION = params.build(TrainConfig, params.load("train", path=ROOT / "params.yaml")["train"], "train")
+PLAIN = replace(
+    SECTION, steps=4, batch_size=4, segment_s=5.0, shortest_s=5.0, crops="anywhere", warmup=1, validate_every=2, keep=1
+)
 CASES = {
     "full": PLAIN,
     "bf16": replace(PLAIN, precision="bf16"),

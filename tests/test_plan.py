@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import plan
+from lowend import params
 from lowend.errors import UserError
 from lowend.models import base
 from lowend.models.base import BaseConfig
@@ -19,11 +20,9 @@ from lowend.training.config import TrainConfig
 from lowend.training.planner import GIB, Device
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = TrainConfig(
-    steps=10, batch_size=4, accumulate=1, segment_s=1.0, shortest_s=1.0, crops="anywhere", precision="fp32",
-    checkpointing=False, method="full", rank=4, alpha=8.0, freeze=0, band_weights=(1.0, 1.0, 1.0),
-    schedule="cosine", warmup=1, weight_decay=0.1, betas=(0.9, 0.95), clip_norm=1.0, ema=0.9, cfg_dropout=0.0,
-    word_dropout=0.0, validate_every=5, patience=9, keep=1, skips=0,
+CONFIG = replace(
+    params.build(TrainConfig, params.load("train", path=ROOT / "params.yaml")["train"], "train"),
+    steps=10, batch_size=4, segment_s=1.0, shortest_s=1.0, warmup=1, rank=4, alpha=8.0,
 )  # fmt: skip
 CARD = Device("card", 24 * GIB, True, {"fp32": 1e12, "bf16": 2e12})
 

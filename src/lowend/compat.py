@@ -2,7 +2,7 @@
 
 audiocraft imports spaCy for a tokenizer that nobody here uses, and xformers for an attention that
 is not the default; `laion_clap` asks a model hub for three tokenizers as soon as it is imported.
-Stand-ins take their places: the lazy ones import the real module when somebody first looks inside.
+Stand-ins take their places: the lazy ones import the real module when somebody asks for what is used of it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-_LAZY = ("laion_clap", "spacy")
+_LAZY = {"laion_clap": ("CLAP_Module",), "spacy": ("load", "cli")}
 
 
 class _Lazy(ModuleType):
-    """A module that imports its real self on the first ordinary attribute."""
+    """A module that imports its real self on the first attribute that somebody uses.
+
+    Others are looked for in every module by whoever pickles a function, torch's compiler for one.
+    """
 
     def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
+        if name not in _LAZY[self.__name__]:
             raise AttributeError(name)
         del sys.modules[self.__name__]
         try:

@@ -61,6 +61,7 @@ def config(**change: Any) -> TrainConfig:
         "freeze": 0, "band_weights": (1.0, 1.0, 1.0), "schedule": "cosine", "warmup": 1, "weight_decay": 0.1,
         "betas": (0.9, 0.95), "clip_norm": 1.0, "ema": 0.9, "cfg_dropout": 0.0, "word_dropout": 0.0,
         "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,
+        "compile": False, "optimizer": "adamw",
     }  # fmt: skip
     return TrainConfig(**whole | change)
 

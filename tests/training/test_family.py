@@ -39,6 +39,9 @@ class Latents:
     def checkpoint(self, model: nn.Module, on: bool) -> None:
         return None
 
+    def compile(self, model: nn.Module) -> None:
+        model.compile()
+
 
 def denoiser() -> nn.Module:
     torch.manual_seed(0)

@@ -9,6 +9,7 @@ _CHOICES = {
     "precision": ("fp32", "bf16"),
     "schedule": ("cosine", "constant", "inverse_sqrt"),
     "method": ("full", "lora", "dora"),
+    "optimizer": ("adamw", "adamw8bit"),
 }
 
 
@@ -24,11 +25,13 @@ class TrainConfig:
     crops: str  # where sequences begin: where a bar does, in tracks that have a beat, or anywhere
     precision: str
     checkpointing: bool
+    compile: bool  # torch.compile of each layer
     method: str
     rank: int  # of lora and dora
     alpha: float  # of lora and dora: the update is scaled by alpha / rank
     freeze: int  # first layers of the decoder that stay as they are
     band_weights: tuple[float, float, float]  # low, mid, high
+    optimizer: str
     schedule: str
     warmup: int
     weight_decay: float

@@ -43,3 +43,6 @@ class Family(Protocol[Model]):
 
     def checkpoint(self, model: Model, on: bool) -> None:
         """Keep one activation a layer and compute the rest again, or keep all."""
+
+    def compile(self, model: Model) -> None:
+        """Have torch compile the layers, each on its own, when they are next called."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from lowend.errors import UserError
 from lowend.seeds import seed
-from lowend.training import interrupt, methods, resume
+from lowend.training import interrupt, methods, optimizers, resume
 from lowend.training.config import TrainConfig
 from lowend.training.data import Sampler
 from lowend.training.family import Family
@@ -63,12 +63,6 @@ def _overwrite(kept: State, state: State) -> None:
         kept[name].copy_(value.detach())
 
 
-def optimizer_of(lm: nn.Module, config: TrainConfig, lr: float) -> torch.optim.AdamW:
-    """AdamW over what trains, with torch's fused kernel."""
-    parameters = [p for p in lm.parameters() if p.requires_grad]
-    return torch.optim.AdamW(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
-
-
 def train(
     family: Family[Model],
     lm: Model,
@@ -93,7 +87,7 @@ def train(
         Stopped: SIGINT or SIGTERM came; the state is saved.
     """
     methods.prepare(lm, family.layers(lm), config, sampler.name)
-    optimizer = optimizer_of(lm, config, lr)
+    optimizer = optimizers.build(lm, config, lr)
     averaged = copy.deepcopy(lm).eval()
     ema = averaged.state_dict()
     history: list[dict[str, float]] = []
@@ -111,6 +105,8 @@ def train(
             on_step(record)
     lm.train()
     family.checkpoint(lm, config.checkpointing)
+    if config.compile:
+        family.compile(lm)
     with interrupt.listen() as listener:
         while step < config.steps and misses < config.patience:
             for group in optimizer.param_groups:

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from lowend.models import decoder, musicgen
 from lowend.models.musicgen import MusicGen
-from lowend.training import methods
+from lowend.training import methods, optimizers
 from lowend.training.config import TrainConfig
 
 TEXT_TOKENS = 32
@@ -111,7 +111,8 @@ def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_g
     lm = musicgen.build(model, t5, "meta")
     count = sum(p.numel() for p in lm.parameters())
     methods.prepare(lm, lm.transformer.layers, config, "plan")
-    trainable = sum(p.numel() for p in lm.parameters() if p.requires_grad)
+    learning = [p for p in lm.parameters() if p.requires_grad]
+    trainable, held_by_optimizer = sum(p.numel() for p in learning), optimizers.state_bytes(learning, config)
     held = sum(value.numel() * value.element_size() for value in lm.state_dict().values())
     activations, step = _step(lm, config, on_gpu)
     gradients = 4 * trainable
@@ -121,7 +122,7 @@ def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_g
         weights=held,
         averaged=held,
         best=2 * held,
-        optimizer=8 * trainable,
+        optimizer=held_by_optimizer,
         gradients=gradients,
         activations=activations,
         step=max(step, gradients),

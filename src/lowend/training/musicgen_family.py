@@ -50,3 +50,8 @@ class MusicGenFamily:
     def checkpoint(self, lm: MusicGen, on: bool) -> None:
         """As the decoder does it."""
         lm.transformer.checkpointing = on
+
+    def compile(self, lm: MusicGen) -> None:
+        """One graph for all layers, and one more where the text's length changes: it is dynamic from then on."""
+        for layer in lm.transformer.layers:
+            layer.compile()

@@ -11,7 +11,19 @@ from lowend.errors import UserError
 from lowend.metrics import cross_entropy
 from lowend.models import checkpoints, codebooks, conditioners, decoder, devices, musicgen
 from lowend.tracks import Track, read_tracks
-from lowend.training import data, interrupt, loop, loss, methods, musicgen_family, resume, schedule, store, team
+from lowend.training import (
+    data,
+    interrupt,
+    loop,
+    loss,
+    methods,
+    musicgen_family,
+    optimizers,
+    resume,
+    schedule,
+    store,
+    team,
+)
 from lowend.training.config import TrainConfig
 from lowend.training.team import ALONE, Team
 
@@ -135,7 +147,7 @@ def run(
 
     lm = musicgen.load(folders.init, devices.best())
     code = cache.code(
-        loop, loss, methods, team, interrupt, data, store, schedule, resume, musicgen,
+        loop, loss, methods, optimizers, team, interrupt, data, store, schedule, resume, musicgen,
         musicgen_family, decoder, conditioners, codebooks, takes,
     )  # fmt: skip
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
@@ -151,11 +163,11 @@ def run(
         on_step,
         crew,
     )
-    lm.load_state_dict(result.ema)
-    after, other_after = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     # Measured last, so that training begins at once however many tracks are held out.
     lm = musicgen.load(folders.init, devices.best())
     before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
+    lm.load_state_dict(result.ema)
+    after, other_after = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     if crew.leads:
         used = {row.track_id for row in (*sampler.own, *sampler.replay)}
         heard = [t for t in tracks.values() if t.id in used]
