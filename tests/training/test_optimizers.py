@@ -1,4 +1,4 @@
-"""AdamW with moments of eight bits: learns as AdamW does, in a quarter of the memory, and goes on from a saved state."""
+"""AdamW with moments of eight bits learns as AdamW does, in a quarter of the memory, and goes on from a state."""
 
 from __future__ import annotations
 

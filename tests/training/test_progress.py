@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowend.training.progress import Pace, every
+from lowend.training.progress import Pace, every, line
 
 
 def test_a_slow_start_and_a_validation_do_not_move_the_time_left() -> None:
@@ -13,19 +13,19 @@ def test_a_slow_start_and_a_validation_do_not_move_the_time_left() -> None:
     pace = Pace(1000, 800, lambda: now[0])
     for step in range(1, 31):
         now[0] += 60.0 if step in (1, 20) else 2.0
-        line = pace.line(step)
-    assert line == "400 tokens/s, 0:32:20 left"
+        found = line(pace.figures(step))
+    assert found == "400 tokens/s, 0:32:20 left"
 
 
 def test_replayed_steps_do_not_look_fast_for_long() -> None:
     now = [0.0]
     pace = Pace(7200, 10, lambda: now[0])
     for _ in range(500):
-        pace.line(1)
+        pace.figures(1)
     for step in range(501, 520):
         now[0] += 1.0
-        line = pace.line(step)
-    assert line == "10 tokens/s, 1:51:21 left"
+        found = line(pace.figures(step))
+    assert found == "10 tokens/s, 1:51:21 left"
 
 
 @given(st.integers(1, 10**6))
