@@ -3,7 +3,7 @@
 By hand: python src/train.py hiphop-drums --init models/base --out models/hiphop-drums
   --tokens data/tokens/hiphop --splits data/splits/hiphop --live metrics/train/hiphop-drums
 Continues after a kill from LOWEND_SCRATCH (default scratch/). LOWEND_LAUNCH="torchrun --nproc-per-node 4"
-starts it as several processes, with the same result.
+starts it as several processes, with the same result; LOWEND_SHARD=1 shares out the model among them, too.
 """
 
 from __future__ import annotations

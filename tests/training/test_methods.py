@@ -42,6 +42,9 @@ def test_merged_weights_are_the_model_that_was_trained(method: str) -> None:
     methods.prepare(lm, lm.transformer.layers, mini.config(method=method), "0/test")
     moved(lm)
     state, expected = lm.state_dict(), losses(lm)
+    other = mini.lm(seed=2)
+    methods.prepare(other, other.transformer.layers, mini.config(method=method), "1/test")
+    assert mini.same(methods.merged(other, state), methods.merged(lm, state)), "the state's weights, not the model's"
     plain.load_state_dict(methods.merged(lm, state))
     assert torch.equal(losses(plain), expected) and not torch.equal(losses(mini.lm()), expected)
     methods.strip(lm)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lowend.errors import UserError
-from lowend.training import optimizers, resume
+from lowend.training import optimizers, resume, team
 
 EIGHT = mini.config(optimizer="adamw8bit")
 
@@ -65,6 +65,11 @@ def test_a_saved_state_goes_on_to_the_bit(tmp_path: Path) -> None:
     again.load_state_dict(state["optimizer"])
     assert steps(second, again, 4, 4) == expected[4:]
     assert mini.same(second.state_dict(), whole.state_dict())
+
+
+def test_a_split_model_is_refused() -> None:
+    with pytest.raises(UserError, match="optimizer: adamw8bit.*unset LOWEND_SHARD"):
+        optimizers.build(model(), EIGHT, 1e-3, team.Team(0, 2, True))
 
 
 def test_without_bitsandbytes_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from lowend.errors import UserError
 from lowend.seeds import seed
-from lowend.training import interrupt, methods, optimizers, resume
+from lowend.training import interrupt, methods, optimizers, resume, sharding
 from lowend.training.config import TrainConfig
 from lowend.training.data import Sampler
 from lowend.training.family import Family
@@ -53,14 +53,21 @@ class NotFinite(Exception):
 
 
 def _copy(state: State) -> State:
-    """A copy in main memory, which a GPU's own is too dear for."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+    """A whole copy in main memory, which a GPU's own is too dear for; of a split state on the first process alone."""
+    return {name: value.to("cpu", copy=True) for name, value in sharding.whole(state)}
 
 
 def _overwrite(kept: State, state: State) -> None:
     """Copy in place: two copies more for a moment would be the peak of the whole stage."""
-    for name, value in state.items():
-        kept[name].copy_(value.detach())
+    for name, value in sharding.whole(state):
+        if name in kept:
+            kept[name].copy_(value)
+
+
+def _save(scratch: Path, state: dict[str, Any], keep: int, team: Team) -> None:
+    if team.leads:
+        resume.save(scratch, state["step"], state, keep)
+    team.wait()
 
 
 def train(
@@ -76,6 +83,8 @@ def train(
 ) -> Result:
     """Train `lm` in place; `validate` scores the averaged weights, lower is better.
 
+    With a team that shards, `lm` stays in parts, and the result's weights are the first process's alone.
+
     `on_step` gets one record a step (and, where there was one, its validation), also those of the
     steps before a kill, so that a log written from it is whole.
 
@@ -87,20 +96,23 @@ def train(
         Stopped: SIGINT or SIGTERM came; the state is saved.
     """
     methods.prepare(lm, family.layers(lm), config, sampler.name)
-    optimizer = optimizers.build(lm, config, lr)
     averaged = copy.deepcopy(lm).eval()
+    for model in (lm, averaged):
+        sharding.split(model, family.layers(model), team)
+    optimizer = optimizers.build(lm, config, lr, team)
     ema = averaged.state_dict()
     history: list[dict[str, float]] = []
     skipped: list[int] = []
     best: dict[str, Any] = {"loss": math.inf, "step": 0, "ema": _copy(ema), "raw": _copy(lm.state_dict())}
     step, misses, valid = 0, 0, f"valid_{family.measure}"
-    state = resume.load(scratch)
+    state = resume.load(scratch, mapped=team.sharded)
     if state is not None:
-        lm.load_state_dict(state["raw"])
-        averaged.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, misses, best, history = state["step"], state["misses"], state["best"], state["history"]
+        sharding.load(lm, averaged, optimizer, state)
+        step, misses, history = state["step"], state["misses"], state["history"]
         skipped = state["skipped"]
+        best |= {"loss": state["best"]["loss"], "step": state["best"]["step"]}
+        _overwrite(best["ema"], state["best"]["ema"])
+        _overwrite(best["raw"], state["best"]["raw"])
         for record in history:
             on_step(record)
     lm.train()
@@ -119,10 +131,10 @@ def train(
                 continue
             record = {"lr": optimizer.param_groups[0]["lr"], **made}
             step += 1
-            update_ema(ema, lm.state_dict(), ema_decay(step, config.ema))
+            update_ema(sharding.held(averaged), sharding.held(lm), ema_decay(step, config.ema))
             validating = step % config.validate_every == 0 or step == config.steps
             if validating:
-                record[valid] = team.agree(validate(averaged))
+                record[valid] = team.agree(sharding.run(validate, averaged))
                 if record[valid] < best["loss"]:
                     misses = 0
                     best |= {"loss": record[valid], "step": step}
@@ -134,11 +146,8 @@ def train(
             on_step(history[-1])
             stopping = team.any(bool(listener.heard))
             if validating or stopping:
-                whole: dict[str, Any] = {"raw": lm.state_dict(), "ema": ema, "optimizer": optimizer.state_dict()}
-                whole |= {"step": step, "misses": misses, "best": best, "history": history, "skipped": skipped}
-                if team.leads:
-                    resume.save(scratch, step, whole, config.keep)
-                team.wait()
+                counts = {"step": step, "misses": misses, "best": best, "history": history, "skipped": skipped}
+                _save(scratch, sharding.states(lm, averaged, optimizer) | counts, config.keep, team)
             if stopping:
                 raise interrupt.Stopped(
                     f"stopped by {listener.heard or 'another process'} after step {step} of {config.steps}, "
@@ -148,7 +157,8 @@ def train(
     family.checkpoint(lm, False)
     optimizer.zero_grad(set_to_none=True)
     averages, raw = methods.merged(lm, best["ema"]), methods.merged(lm, best["raw"])
-    methods.strip(lm)
+    if not team.sharded:
+        methods.strip(lm)
     return Result(averages, raw, best["step"], step, history, skipped)
 
 
@@ -188,7 +198,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     for micro in team.mine(config.accumulate):
         noise = torch.Generator().manual_seed(seed(sampler.name, "noise", first + micro))
-        losses = family.losses(lm, batches[micro], weights[micro], config.precision, noise)
+        losses = sharding.run(family.losses, lm, batches[micro], weights[micro], config.precision, noise)
         # Position weights hold a batch's share of the step; without any, shares are equal.
         share = 1 / config.accumulate if weights[micro] is None else 1.0
         (losses.mean() * share).backward()
@@ -199,7 +209,7 @@ def _step(
             raise NotFinite("the loss", float(row.mean()), batch.track_ids)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     team.sum_gradients(parameters)
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm))
+    norm = sharding.clip(parameters, config.clip_norm)
     if not math.isfinite(norm):
         raise NotFinite("the gradient norm", norm, [track for batch in batches for track in batch.track_ids])
     optimizer.step()

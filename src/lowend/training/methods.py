@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.utils import parametrize
 
 from lowend.errors import UserError
@@ -82,18 +83,19 @@ def prepare(lm: nn.Module, layers: nn.ModuleList, config: TrainConfig, name: str
 def merged(lm: nn.Module, state: Mapping[str, Tensor]) -> State:
     """The state as an ordinary checkpoint: names and shapes of the model before `prepare`.
 
-    Where updates are to be merged, `lm` takes the state for that.
+    `lm` only tells which updates there are; its weights do not matter. Values without one are the state's own.
     """
-    if not any(parametrize.is_parametrized(module) for module in lm.modules()):
-        return dict(state)
-    lm.load_state_dict(state)
     plain: State = {}
-    for path, value in lm.state_dict().items():
+    for path, value in state.items():
         if ".parametrizations." not in path:
-            plain[path] = value.detach().clone()
+            plain[path] = value
         elif path.endswith(".original"):
-            owner, _, leaf = path.removesuffix(".original").rpartition(".parametrizations.")
-            plain[f"{owner}.{leaf}"] = getattr(lm.get_submodule(owner), leaf).detach().clone()
+            place = path.removesuffix(".original")
+            update = lm.get_submodule(f"{place}.0")
+            own = {name: state[f"{place}.0.{name}"] for name, _ in update.named_parameters()}
+            owner, _, leaf = place.rpartition(".parametrizations.")
+            with torch.no_grad():
+                plain[f"{owner}.{leaf}"] = functional_call(update, own, (value,))
     return plain
 
 

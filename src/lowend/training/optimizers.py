@@ -10,22 +10,28 @@ from torch import nn
 
 from lowend.errors import UserError
 from lowend.training.config import TrainConfig
+from lowend.training.team import ALONE, Team
 
 _LEAST_8BIT = 4096  # elements: smaller tensors keep their moments in float32 (bitsandbytes' min_8bit_size)
 _BLOCK = 256  # elements that share a scale
 
 
-def build(lm: nn.Module, config: TrainConfig, lr: float) -> torch.optim.Optimizer:
+def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> torch.optim.Optimizer:
     """AdamW over what trains: torch's fused kernel, or moments of eight bits.
 
     adamw8bit: https://arxiv.org/abs/2110.02861, bitsandbytes' AdamW8bit; a quarter of the memory.
 
     Raises:
-        UserError: bitsandbytes is asked for and not installed, or does not work here.
+        UserError: bitsandbytes is asked for, and is not there or cannot work on a team's shares.
     """
     parameters = [p for p in lm.parameters() if p.requires_grad]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
+    if team.sharded:
+        raise UserError(
+            "params.yaml: `train.optimizer: adamw8bit` keeps scales of whole weights: set `train.optimizer: adamw`, "
+            "or unset LOWEND_SHARD"
+        )
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses kernels that AdamW does not use
     try:
         from bitsandbytes.optim import AdamW8bit

@@ -30,8 +30,10 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int) -> None:
         old.unlink()
 
 
-def load(folder: Path) -> dict[str, Any] | None:
+def load(folder: Path, mapped: bool = False) -> dict[str, Any] | None:
     """The newest state that is whole, or None where there is none at all. Tensors and plain values only: no code runs.
+
+    All tensors are in main memory, or with `mapped` stay on the disk until they are used.
 
     Raises:
         UserError: there are states, and all are damaged; a stage never starts afresh by itself.
@@ -39,7 +41,7 @@ def load(folder: Path) -> dict[str, Any] | None:
     states = sorted(folder.glob("*.pt"), reverse=True)
     for path in states:
         try:
-            state: dict[str, Any] = torch.load(path, weights_only=True)
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             return state
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

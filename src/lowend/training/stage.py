@@ -21,6 +21,7 @@ from lowend.training import (
     optimizers,
     resume,
     schedule,
+    sharding,
     store,
     team,
 )
@@ -93,7 +94,7 @@ def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
 def run(
     key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None], crew: Team = ALONE
 ) -> dict[str, float | str]:
-    """Train the stage, write its checkpoint (as the first of a crew), and return its summary metrics.
+    """Train the stage, and as the first of a crew write its checkpoint and return its summary metrics (others: none).
 
     `ce_*` are in nats on the test split's own view (`test_view`: the mix, where no test track holds
     that view): `ce_init` of the weights that the stage started from, `ce` of its averaged weights,
@@ -145,9 +146,9 @@ def run(
     if settings.stage.replay != settings.stage.genre:
         other, _ = held_out(folders.replay_tokens, folders.replay_splits / "test.csv")
 
-    lm = musicgen.load(folders.init, devices.best())
+    lm = musicgen.load(folders.init, "cpu" if crew.sharded else devices.best())
     code = cache.code(
-        loop, loss, methods, optimizers, team, interrupt, data, store, schedule, resume, musicgen,
+        loop, loss, methods, optimizers, sharding, team, interrupt, data, store, schedule, resume, musicgen,
         musicgen_family, decoder, conditioners, codebooks, takes,
     )  # fmt: skip
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
@@ -163,16 +164,17 @@ def run(
         on_step,
         crew,
     )
+    if not crew.leads:
+        return {}
     # Measured last, so that training begins at once however many tracks are held out.
     lm = musicgen.load(folders.init, devices.best())
     before, other_before = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
     lm.load_state_dict(result.ema)
     after, other_after = (cross_entropy.by_track(lm, rows, config.batch_size) for rows in (test, other))
-    if crew.leads:
-        used = {row.track_id for row in (*sampler.own, *sampler.replay)}
-        heard = [t for t in tracks.values() if t.id in used]
-        _write(folders, result, _lineage(folders.init, key, settings, heard, inputs))
-        resume.clear(scratch)
+    used = {row.track_id for row in (*sampler.own, *sampler.replay)}
+    heard = [t for t in tracks.values() if t.id in used]
+    _write(folders, result, _lineage(folders.init, key, settings, heard, inputs))
+    resume.clear(scratch)
     change = cross_entropy.difference(after, before, BOOTSTRAP, key)
     return {
         "best_step": result.best_step,

@@ -1,8 +1,8 @@
 """The processes that train one stage together; one alone is a team, too.
 
-Every process holds the whole model and draws the same batches. Of a step's `accumulate` forward
-passes each computes its share, and gradients are summed: how many processes there are changes only
-who computes what. `torchrun` says who is who in the environment.
+Every process draws the same batches and holds the whole model, or with LOWEND_SHARD its share of it
+(`sharding`). Of a step's `accumulate` forward passes each computes its share, and gradients are summed:
+how many processes there are changes only who computes what. `torchrun` says who is who in the environment.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from lowend.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """This process's number, and how many there are."""
+    """This process's number, how many there are, and whether the model is shared out among them."""
 
     rank: int
     size: int
+    sharded: bool = False
 
     @property
     def leads(self) -> bool:
@@ -41,7 +42,7 @@ class Team:
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every process the sum of all gradients; one that is missing everywhere stays missing."""
-        if self.size == 1:
+        if self.size == 1 or self.sharded:  # the backward pass has summed what is shared out
             return
         owned = list(parameters)
         have = self.sum(torch.tensor([float(p.grad is not None) for p in owned], device=owned[0].device))
@@ -75,13 +76,20 @@ def join(accumulate: int) -> Team:
     """The team that the environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), or this process alone.
 
     Raises:
-        UserError: there are more processes than forward passes in a step.
+        UserError: there are more processes than forward passes in a step, or LOWEND_SHARD is set and they are not
+            the same number for each process.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
+    sharded = size > 1 and bool(os.environ.get("LOWEND_SHARD"))
     if size > accumulate:
         raise UserError(
             f"LOWEND_LAUNCH starts {size} processes, and params.yaml has train.accumulate {accumulate} forward passes "
             "for them to share: raise accumulate (and lower batch_size), or start fewer"
+        )
+    if sharded and accumulate % size:
+        raise UserError(
+            f"LOWEND_SHARD has all {size} processes of LOWEND_LAUNCH compute at once, and params.yaml has "
+            f"train.accumulate {accumulate}: make accumulate a multiple of {size}, start another number, or unset it"
         )
     if size == 1:
         return ALONE
@@ -89,4 +97,4 @@ def join(accumulate: int) -> Team:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    return Team(int(os.environ["RANK"]), size)
+    return Team(int(os.environ["RANK"]), size, sharded)
