@@ -12,22 +12,16 @@ import argparse
 import logging
 import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-
-from dvclive import Live
-from tqdm import tqdm
 
 from lowend import params
 from lowend.errors import UserError, script
 from lowend.models.allocator import keep_freed_memory
-from lowend.models.musicgen import FRAME_RATE
-from lowend.training import team
+from lowend.training import samples, team
 from lowend.training.config import TrainConfig
-from lowend.training.progress import Pace, every
+from lowend.training.recorder import recorder
 from lowend.training.stage import Folders, Settings, StageConfig, run, scaled
 
 
@@ -45,32 +39,6 @@ def launch() -> None:
         os.execvp(str(beside) if beside.exists() else words[0], [*words, *sys.argv])
     except FileNotFoundError:
         raise UserError(f"LOWEND_LAUNCH names {words[0]!r}, which is no program here: install or unset it") from None
-
-
-@contextmanager
-def recorder(folder: Path, key: str, config: TrainConfig) -> Iterator[tuple[Live, Callable[[dict[str, float]], None]]]:
-    """DVCLive in a fresh folder, and what writes a step's record to it and a line to the console."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    pace = Pace(config.steps, round(config.accumulate * config.batch_size * config.segment_s * FRAME_RATE))
-    steps, validations = every(config.steps), every(-(-config.steps // config.validate_every))
-    with (
-        Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live,
-        tqdm(total=config.steps, desc=key, mininterval=2.0, bar_format="{desc}: {n}/{total}{postfix}") as bar,
-    ):
-
-        def on_step(record: dict[str, float]) -> None:
-            step = int(record["step"])
-            live.step = step
-            kept = {"train": step % steps == 0, "valid": step % (config.validate_every * validations) == 0}
-            kept = {kind: keep or step == config.steps for kind, keep in kept.items()}
-            for metric, value in record.items():
-                if metric != "step" and kept["valid" if metric == "valid_ce" else "train"]:
-                    live.log_metric(metric, round(value, 6))
-            bar.set_postfix_str(f"cross-entropy {record['train_ce']:.3f}, {pace.line(step)}", refresh=False)
-            bar.update(step - bar.n)
-
-        yield live, on_step
 
 
 def main() -> None:
@@ -94,13 +62,16 @@ def main() -> None:
     replay_tokens, replay_splits = args.replay_tokens or args.tokens, args.replay_splits or args.splits
     folders = Folders(args.init, args.tokens, args.splits, replay_tokens, replay_splits, args.out)
     crew = team.join(config.accumulate)
+    listening, scratch = samples.count() > 0, Path(os.environ.get("LOWEND_SCRATCH", "scratch"))
     if not crew.leads:
-        run(args.key, folders, settings, lambda _: None, crew)
+        run(args.key, folders, settings, lambda _: None, crew, (lambda *_: None) if listening else None)
         return
-    with recorder(args.live, args.key, config) as (live, on_step):
-        summary = run(args.key, folders, settings, on_step, crew)
-        live.summary = dict(summary)
-        live.make_summary()
+    clips, prompts = scratch / "samples" / args.key, Path("prompts") / f"{stage.genre}.csv"
+    with recorder(args.live, scratch, args.key, config) as recorded:
+        hear = partial(samples.make, clips, args.init, prompts, recorded.play) if listening else None
+        summary = run(args.key, folders, settings, recorded.on_step, crew, hear)
+        recorded.live.summary = dict(summary)
+        recorded.live.make_summary()
     logging.info(
         "%s: held-out cross-entropy %.4f -> %.4f (change %.4f .. %.4f)",
         args.key, summary["ce_init"], summary["ce"], summary["ce_change_low"], summary["ce_change_high"],

@@ -80,13 +80,15 @@ def train(
     scratch: Path,
     on_step: Callable[[dict[str, float]], None],
     team: Team = ALONE,
+    hear: Callable[[int, State], None] | None = None,
 ) -> Result:
     """Train `lm` in place; `validate` scores the averaged weights, lower is better.
 
     With a team that shards, `lm` stays in parts, and the result's weights are the first process's alone.
 
     `on_step` gets one record a step (and, where there was one, its validation), also those of the
-    steps before a kill, so that a log written from it is whole.
+    steps before a kill, so that a log written from it is whole. `hear`, which all of a team give or none,
+    gets the step and the averaged weights after each validation.
 
     A batch whose loss or gradient is not finite changes nothing: the weights are those of the last
     good step, the next batch takes its place, and `config.skips` such batches are borne.
@@ -148,6 +150,10 @@ def train(
             if validating or stopping:
                 counts = {"step": step, "misses": misses, "best": best, "history": history, "skipped": skipped}
                 _save(scratch, sharding.states(lm, averaged, optimizer) | counts, config.keep, team)
+            if validating and hear is not None:
+                weights = _copy(ema)
+                hear(step, methods.merged(lm, weights) if team.leads else weights)
+                team.wait()
             if stopping:
                 raise interrupt.Stopped(
                     f"stopped by {listener.heard or 'another process'} after step {step} of {config.steps}, "

@@ -92,7 +92,12 @@ def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
 
 
 def run(
-    key: str, folders: Folders, settings: Settings, on_step: Callable[[dict[str, float]], None], crew: Team = ALONE
+    key: str,
+    folders: Folders,
+    settings: Settings,
+    on_step: Callable[[dict[str, float]], None],
+    crew: Team = ALONE,
+    hear: Callable[[int, loop.State], None] | None = None,
 ) -> dict[str, float | str]:
     """Train the stage, and as the first of a crew write its checkpoint and return its summary metrics (others: none).
 
@@ -163,6 +168,7 @@ def run(
         scratch,
         on_step,
         crew,
+        hear,
     )
     if not crew.leads:
         return {}

@@ -9,8 +9,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -20,76 +20,65 @@ from lowend.errors import UserError
 SETTING = "LOWEND_TRACKERS"
 
 
-class Tracker(Protocol):
+@dataclass(frozen=True, slots=True)
+class Tracker:
     """One place that shows curves and plays clips."""
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step."""
-
-    def play(self, step: int, name: str, wav: Wave, rate: int) -> None:
-        """A clip [C, S] in -1..1."""
-
-    def close(self) -> None:
-        """Write what is left."""
+    log: Callable[[int, Mapping[str, float]], None]  # a step and its figures
+    play: Callable[[int, str, Wave, int], None]  # a step, a clip's name, the clip [C, S] in -1..1 and its rate in Hz
+    close: Callable[[], None]
 
 
-class TensorBoard:
-    """Event files in `folder`, for `tensorboard --logdir`."""
+def tensorboard(folder: Path, key: str) -> Tracker:
+    """Event files, for `tensorboard --logdir`."""
+    from torch.utils.tensorboard import SummaryWriter
 
-    def __init__(self, folder: Path, key: str) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+    writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
 
-        self._writer = SummaryWriter(str(folder / "tensorboard" / key))  # type: ignore[no-untyped-call]
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def log(step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
 
-    def play(self, step: int, name: str, wav: Wave, rate: int) -> None:
-        # TensorBoard takes one channel: [1, S].
-        self._writer.add_audio(name, wav.mean(0, keepdims=True), step, rate)  # type: ignore[no-untyped-call]
+    def play(step: int, name: str, wav: Wave, rate: int) -> None:
+        one_channel = wav.mean(0, keepdims=True)  # all that it takes
+        writer.add_audio(name, one_channel, step, rate)  # type: ignore[no-untyped-call]
 
-    def close(self) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
-
-
-class WandB:
-    """A run of project `lowend`, or of WANDB_PROJECT; WANDB_MODE=offline writes it to `folder` alone."""
-
-    def __init__(self, folder: Path, key: str) -> None:
-        import wandb
-
-        home = folder / "wandb" / key
-        home.mkdir(parents=True)
-        self._audio = wandb.Audio
-        try:
-            self._run = wandb.init(project=os.environ.get("WANDB_PROJECT", "lowend"), name=key, dir=str(home))
-        except wandb.Error as error:
-            raise UserError(
-                f"{SETTING} names wandb, which says: {error}. Run `wandb login`, or set WANDB_MODE=offline"
-            ) from None
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log(dict(values), step=step)
-
-    def play(self, step: int, name: str, wav: Wave, rate: int) -> None:
-        self._run.log({name: self._audio(np.asarray(wav.T), sample_rate=rate)}, step=step)
-
-    def close(self) -> None:
-        self._run.finish()
+    return Tracker(log, play, writer.close)
 
 
-KNOWN: Mapping[str, Callable[[Path, str], Tracker]] = {"tensorboard": TensorBoard, "wandb": WandB}
+def wandb(folder: Path, key: str) -> Tracker:
+    """A run of project `lowend`, or of WANDB_PROJECT; WANDB_MODE=offline keeps it in `folder`.
+
+    Raises:
+        UserError: Weights & Biases refuses, for want of a key or a connection.
+    """
+    import wandb as client
+
+    project = os.environ.get("WANDB_PROJECT", "lowend")
+    try:
+        run = client.init(project=project, name=key, dir=str(folder))
+    except client.Error as error:
+        raise UserError(
+            f"{SETTING} names wandb, which says: {error}. Run `wandb login`, or set WANDB_MODE=offline"
+        ) from None
+
+    def play(step: int, name: str, wav: Wave, rate: int) -> None:
+        run.log({name: client.Audio(np.asarray(wav.T), sample_rate=rate)}, step=step)
+
+    return Tracker(lambda step, values: run.log(dict(values), step=step), play, run.finish)
+
+
+KNOWN: Mapping[str, Callable[[Path, str], Tracker]] = {"tensorboard": tensorboard, "wandb": wandb}
 
 
 @contextmanager
-def opened(folder: Path, key: str) -> Iterator[list[Tracker]]:
-    """The trackers that the environment names, each with a fresh log of stage `key` under `folder`.
+def opened(home: Path, key: str) -> Iterator[list[Tracker]]:
+    """The trackers that the environment names, each with a fresh log of stage `key` in `home/<name>/<key>`.
 
     A stage that goes on after a kill tells its steps again from the first, so no log has to be continued.
 
     Raises:
-        UserError: a name is unknown, or Weights & Biases refuses.
+        UserError: a name is unknown, or a tracker refuses.
     """
     names = [name.strip() for name in os.environ.get(SETTING, "").split(",") if name.strip()]
     for name in names:
@@ -98,7 +87,9 @@ def opened(folder: Path, key: str) -> Iterator[list[Tracker]]:
     with ExitStack() as stack:
         found = []
         for name in names:
-            shutil.rmtree(folder / name / key, ignore_errors=True)
+            folder = home / name / key
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             found.append(KNOWN[name](folder, key))
             stack.callback(found[-1].close)
         yield found
