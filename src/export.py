@@ -15,7 +15,7 @@ from lowend.errors import script
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint folder of the language model")
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint folder of the model")
     parser.add_argument("--codec", type=Path, required=True, help="checkpoint folder of the codec")
     parser.add_argument("--metrics", type=Path, required=True, help="folder of evaluate's JSON files, for the card")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")

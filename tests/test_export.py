@@ -6,16 +6,18 @@ import importlib.util
 from pathlib import Path
 
 import kit
+import pytest
 import torch
 
 from lowend import export
-from lowend.models import musicgen
+from lowend.errors import UserError
+from lowend.models import audiocraft_format, musicgen
 from lowend.tracks import write_json
 
 
 def test_export_loads_as_audiocrafts_musicgen(tmp_path: Path) -> None:
     models = kit.unpack(tmp_path)
-    export.audiocraft(models / "base", models / "codec", tmp_path / "out")
+    audiocraft_format.write(tmp_path / "out", models / "base", models / "codec")
     spec = importlib.util.spec_from_file_location("load", tmp_path / "out" / "load.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -35,6 +37,14 @@ def test_a_release_without_fad_has_a_dash_in_its_card(tmp_path: Path) -> None:
     })  # fmt: skip
     nats = {"ce_base": 5.0, "ce": 4.0, "ce_low": 3.5, "ce_high": 4.5}
     distances = {"against_fad": 9.0, "fad": 8.0, "fad_low": 7.0, "fad_high": 9.5}
-    card = export.card(tmp_path, {"heard": nats | distances, "unheard": nats})
+    card = export.card(tmp_path, {"heard": nats | distances, "unheard": nats}, audiocraft_format.FORMAT)
     assert "| heard | 5.000 | 4.000 (3.500–4.500) | 9.00 | 8.00 (7.00–9.50) |" in card
     assert "| unheard | 5.000 | 4.000 (3.500–4.500) | – | – |" in card
+
+
+def test_a_release_of_before_outlives_an_unknown_family(tmp_path: Path) -> None:
+    write_json(tmp_path / "model/lineage.json", {"family": "audioldm"})
+    (tmp_path / "out/audiocraft").mkdir(parents=True)
+    with pytest.raises(UserError, match="model/lineage.json: `family` is 'audioldm', and known are musicgen"):
+        export.release(tmp_path / "model", tmp_path, tmp_path, tmp_path / "out")
+    assert (tmp_path / "out/audiocraft").is_dir()

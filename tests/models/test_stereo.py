@@ -13,9 +13,8 @@ from audiocraft.models import builders
 from audiocraft.models.encodec import CompressionModel
 from omegaconf import OmegaConf
 
-from lowend import export
 from lowend.errors import UserError
-from lowend.models import base, checkpoints, codec, musicgen
+from lowend.models import audiocraft_format, base, checkpoints, codec, musicgen
 
 RATE, FRAMES = 32000, 25
 LEFT, RIGHT = 0.3 * np.sin(2 * np.pi * np.array([[60.0], [440.0]]) * np.arange(RATE // 2) / RATE).astype(np.float32)
@@ -31,7 +30,7 @@ def published(folder: Path, per_timestep: bool = False) -> Path:
     state = musicgen.build(settings, None, "cpu").state_dict()
     mono = kit.unpack(folder / "mono")
     checkpoints.write(folder / "lm", state, settings, {})
-    export.audiocraft(folder / "lm", mono / "codec", folder / "published")
+    audiocraft_format.write(folder / "published", folder / "lm", mono / "codec")
     return folder / "published"
 
 

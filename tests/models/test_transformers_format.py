@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 import transformers as hf
 
-from lowend import export
 from lowend.errors import UserError
-from lowend.models import base, codebooks, codec, musicgen, transformers_format
+from lowend.models import audiocraft_format, base, codebooks, codec, musicgen, transformers_format
 
 FRAMES = 9
 
@@ -120,7 +119,7 @@ def test_a_folder_of_transformers_is_a_base_and_what_is_released_of_it_loads(
     by_channel = codec.encode(heard, wav).reshape(4, len(wav), -1).swapaxes(0, 1)
     np.testing.assert_array_equal(by_channel, theirs[0].numpy())
 
-    export.audiocraft(tmp_path / "base", tmp_path / "codec", tmp_path / "released")
+    audiocraft_format.write(tmp_path / "released", tmp_path / "base", tmp_path / "codec")
     spec = importlib.util.spec_from_file_location("load", tmp_path / "released/load.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def _imported(path: Path) -> set[Path]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"lowend(\.\w+)+", str(node.value)):
+            names = [str(node.value)]  # a registry's module, which is imported by its name
         for name in names:
             parts = name.split(".")
             for i in range(1, len(parts) + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lowend.errors import UserError
 from lowend.metrics import cross_entropy
 from lowend.models import checkpoints, musicgen
 from lowend.shards import Member
-from lowend.tracks import Track, write_tracks
+from lowend.tracks import Track, write_json, write_tracks
 from lowend.training import data, stage
 from lowend.training.config import TrainConfig
 from lowend.training.stage import Folders, Settings, StageConfig
@@ -116,6 +117,16 @@ def test_what_a_stage_forgets_is_measured_on_the_genre_that_it_replays(
     replayed = replace(config, replay_share=0.5)
     _, helped = heard(both, replayed, tmp_path, monkeypatch)
     assert helped["ce_other_init"] == found["ce_other_init"] and helped["ce_other"] != found["ce_other"]
+
+
+def test_a_checkpoint_is_of_the_family_of_its_init(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = shutil.copytree(folders.init, tmp_path / "init")
+    lineage = checkpoints.read_json(init, "lineage.json")
+    write_json(init / "lineage.json", lineage | {"family": "musicgen"})
+    heard(replace(folders, init=init), stage_config(), tmp_path, monkeypatch)
+    assert checkpoints.read_json(folders.out, "lineage.json")["family"] == "musicgen"
 
 
 def test_a_stage_has_its_share_of_the_steps() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import train
 from lowend.errors import UserError
+from lowend.training.recorder import recorder
 
 
 def test_a_launcher_starts_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,14 +40,14 @@ def test_a_launcher_that_is_not_there_is_one_sentence(monkeypatch: pytest.Monkey
 
 def test_curves_are_short_and_hold_no_wall_clock(tmp_path: Path) -> None:
     config = mini.config(steps=1201, validate_every=2)
-    with train.recorder(tmp_path / "live", "joint", config) as (live, on_step):
+    with recorder(tmp_path / "live", tmp_path, "joint", config) as recorded:
         for step in range(1, 1202):
             record = {"step": float(step), "lr": 0.1, "train_ce": 1 / step}
             if step % 2 == 0 or step == 1201:
                 record["valid_ce"] = 2 / step
-            on_step(record)
-        live.summary = {"best_step": 7}
-        live.make_summary()
+            recorded.on_step(record)
+        recorded.live.summary = {"best_step": 7}
+        recorded.live.make_summary()
     curves = {p.name: p.read_text().splitlines()[1:] for p in (tmp_path / "live/plots/metrics").glob("*.tsv")}
     assert set(curves) == {"lr.tsv", "train_ce.tsv", "valid_ce.tsv"}
     assert all(250 <= len(rows) <= 501 for rows in curves.values()), {k: len(v) for k, v in curves.items()}

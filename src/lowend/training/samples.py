@@ -62,6 +62,6 @@ def make(
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         log.warning("no clips of step %d: %s", step, last)
         return
-    for path in sorted(out.glob("*.flac"), key=lambda path: int(path.stem)):
+    for path in sorted(out.glob("*.flac")):
         play(step, f"clip {path.stem}", *read_flac(path.read_bytes()))
     log.info("clips of step %d: %s", step, out)

@@ -1,0 +1,54 @@
+"""MusicGen as a family of models once it is trained: clips through its codec, and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowend.audio.io import Wave
+from lowend.models import audiocraft_format, devices, families
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(families.Sampling):
+    """How codes are sampled."""
+
+    top_k: int
+    temperature: float
+    guidance: float
+
+
+class MusicGenOutput:
+    """See `families.Family`."""
+
+    settings = Settings
+
+    def generate(
+        self,
+        model: Path,
+        codec: Path,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        settings: Settings,
+        on_progress: Callable[[int, int], None],
+    ) -> tuple[Wave, int]:
+        """Clips in as many channels as the codec has; a step is a frame of codes."""
+        from lowend.models import codec as codecs  # audiocraft, which takes seconds to import and no export needs
+        from lowend.models import musicgen
+
+        device = devices.best()
+        lm, decoder = musicgen.load(model, device), codecs.load(codec, device)
+        frames = round(settings.seconds * musicgen.FRAME_RATE)
+        codes = musicgen.generate(
+            lm, prompts, seeds, frames, settings.top_k, settings.temperature, settings.guidance, on_progress
+        )
+        return codecs.decode(decoder, codes), decoder.sample_rate
+
+    def export(self, model: Path, codec: Path, out: Path) -> families.Release:
+        """audiocraft's format."""
+        audiocraft_format.write(out / audiocraft_format.FORMAT.name, model, codec)
+        return families.Release((audiocraft_format.FORMAT,), ())
+
+
+FAMILY: families.Family[Settings] = MusicGenOutput()
