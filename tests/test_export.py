@@ -38,7 +38,7 @@ def test_the_starters_card_says_why_transformers_cannot_hold_it(tmp_path: Path) 
     assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["audiocraft"]
     card = (tmp_path / "out/audiocraft/README.md").read_text()
     assert "library_name: audiocraft" in card and 'model = load(".")' in card
-    assert "There is no folder of transformers' format: its positions are rotary" in card
+    assert "The model is not there in transformers' format: its positions are rotary" in card
 
 
 def test_a_release_without_fad_has_a_dash_in_its_card(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_a_codec_of_audiocrafts_is_not_released_for_transformers(tmp_path: Path)
     released = musicgen_output.FAMILY.export(tmp_path / "model", tmp_path / "codec", tmp_path / "out")
     assert [one.name for one in released.formats] == ["audiocraft"] and not (tmp_path / "out/transformers").exists()
     assert released.absent == [
-        "There is no folder of transformers' format: its codec is in audiocraft's format, with settings that "
-        "transformers' EnCodec does not have."
+        "The model is not there in transformers' format: its codec is in audiocraft's format, some of whose "
+        "settings transformers' EnCodec does not have."
     ]
 
 

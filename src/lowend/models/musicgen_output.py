@@ -50,7 +50,7 @@ class MusicGenOutput:
         formats = [audiocraft_format.write(out / audiocraft_format.NAME, model, codec)]
         lacking = transformers_release.obstacle(model, codec)
         if lacking:
-            return families.Release(formats, [f"There is no folder of transformers' format: {lacking}."])
+            return families.Release(formats, [f"The model is not there in transformers' format: {lacking}."])
         return families.Release(
             [*formats, transformers_release.write(out / transformers_release.NAME, model, codec)], []
         )

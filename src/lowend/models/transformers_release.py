@@ -44,7 +44,7 @@ def obstacle(model: Path, codec: Path) -> str:
     if shape.positions != "sin" or shape.position_scale != 1:
         return "its positions are rotary or scaled, and transformers knows plain sinusoidal ones"
     if not (codec / "hf").is_dir():
-        return "its codec is in audiocraft's format, with settings that transformers' EnCodec does not have"
+        return "its codec is in audiocraft's format, some of whose settings transformers' EnCodec does not have"
     if shape.delays != tuple(k // channels(config) for k in range(shape.codebooks)):
         return "its codebooks are not delayed by a frame each, as they are in transformers"
     published = ((), ("self_wav", "description")) if melody else (("description",), ())
