@@ -44,7 +44,7 @@ def card(model: Path, metrics: Mapping[str, Mapping[str, float]], of: Format, ab
         if "fad" in m:
             fad = f"{m['against_fad']:.2f} | {m['fad']:.2f} ({m['fad_low']:.2f}–{m['fad_high']:.2f})"
         lines.append(f"| {key} | {ce} | {fad} |")
-    lines += ["", "```python", of.usage, "```", "", *absent]
+    lines += ["", "```python", of.usage, "```", "", *(f"{one}\n" for one in absent)]
     return "\n".join(lines)
 
 

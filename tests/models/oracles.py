@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers as hf
 from audiocraft.models import builders
 from audiocraft.models.lm import LMModel
 from audiocraft.modules import conditioners
@@ -46,6 +47,16 @@ def audiocraft(settings: dict[str, Any], seed: int = 0) -> LMModel:
         conditioners.T5Conditioner.MODELS_DIMS[name] = json.loads((Path(name) / "config.json").read_text())["d_model"]
     torch.manual_seed(seed)
     return builders.get_lm_model(OmegaConf.create(plain)).eval()
+
+
+def encodec(folder: Path) -> None:
+    """A tiny random EnCodec of 50 frames a second in transformers' own format."""
+    config = hf.EncodecConfig(
+        sampling_rate=32000, num_filters=4, hidden_size=8, codebook_size=CARD, num_lstm_layers=1,
+        upsampling_ratios=[8, 5, 4, 4], target_bandwidths=[1.0],
+    )  # fmt: skip
+    torch.manual_seed(0)
+    hf.EncodecModel(config).save_pretrained(folder)
 
 
 def codes(delays: list[int], rows: int, frames: int, seed: int = 0) -> torch.Tensor:

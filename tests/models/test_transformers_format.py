@@ -22,11 +22,7 @@ FRAMES = 9
 def codec_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny EnCodec in transformers' own format."""
     folder = tmp_path_factory.mktemp("codec")
-    config = hf.EncodecConfig(
-        sampling_rate=32000, num_filters=4, hidden_size=8, codebook_size=oracles.CARD, num_lstm_layers=1,
-        upsampling_ratios=[8, 5, 4, 4], target_bandwidths=[1.0],
-    )  # fmt: skip
-    hf.EncodecModel(config).save_pretrained(folder)
+    oracles.encodec(folder)
     return folder
 
 

@@ -16,15 +16,12 @@ from torch import Tensor
 from lowend.models import checkpoints
 from lowend.models.families import Format
 
-FORMAT = Format(
-    "audiocraft",
-    "audiocraft",
-    """from load import load
+NAME = "audiocraft"
+_USAGE = """from load import load
 
 model = load(".")
 model.set_generation_params(duration=8, extend_stride=10)
-wav = model.generate(["trap hip-hop at 140 BPM in F minor"])""",
-)
+wav = model.generate(["trap hip-hop at 140 BPM in F minor"])"""
 
 _LOADER = '''"""Load this model: `from load import load; model = load("path/to/this/folder")`.
 
@@ -77,7 +74,7 @@ def _package(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any])
     torch.save(package, path)
 
 
-def write(out: Path, model: Path, codec: Path) -> None:
+def write(out: Path, model: Path, codec: Path) -> Format:
     """Write state_dict.bin, load.py, where there is one t5/, and the codec.
 
     It is compression_state_dict.bin, which may point to a hub; a codec of transformers' from elsewhere,
@@ -96,3 +93,4 @@ def write(out: Path, model: Path, codec: Path) -> None:
     if (model / "t5").is_dir():
         shutil.copytree(model / "t5", out / "t5")
     (out / "load.py").write_text(_LOADER)
+    return Format(NAME, "audiocraft", _USAGE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowend.audio.io import Wave
-from lowend.models import audiocraft_format, devices, families
+from lowend.models import audiocraft_format, devices, families, transformers_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,14 @@ class MusicGenOutput:
         return codecs.decode(decoder, codes), decoder.sample_rate
 
     def export(self, model: Path, codec: Path, out: Path) -> families.Release:
-        """audiocraft's format."""
-        audiocraft_format.write(out / audiocraft_format.FORMAT.name, model, codec)
-        return families.Release((audiocraft_format.FORMAT,), ())
+        """audiocraft's format, and transformers' where it can express model and codec."""
+        formats = [audiocraft_format.write(out / audiocraft_format.NAME, model, codec)]
+        lacking = transformers_release.obstacle(model, codec)
+        if lacking:
+            return families.Release(formats, [f"The model is not there in transformers' format: {lacking}."])
+        return families.Release(
+            [*formats, transformers_release.write(out / transformers_release.NAME, model, codec)], []
+        )
 
 
 FAMILY: families.Family[Settings] = MusicGenOutput()

@@ -37,7 +37,7 @@ _LAYER = {
 }
 _ATTENTION = {"self_attn": "self_attn", "encoder_attn": "cross_attention"}
 _WINDOW = "condition_provider.conditioners.self_wav.chroma.spec.window"
-_CHROMA = {"sample_rate": 32000, "n_chroma": 12, "radix2_exp": 14, "argmax": True, "match_len_on_eval": True}
+CHROMA = {"sample_rate": 32000, "n_chroma": 12, "radix2_exp": 14, "argmax": True, "match_len_on_eval": True}
 """How the published melody models listen; transformers keeps it in its feature extractor."""
 
 
@@ -68,7 +68,7 @@ def from_transformers(state: Mapping[str, torch.Tensor]) -> State:
         elif not re.search(r"\.[kv]_proj\.weight$", name):
             made[_renamed(name, back=False)] = value
     if "audio_enc_to_dec_proj.weight" in state:
-        made[_WINDOW] = torch.hann_window(2 ** int(_CHROMA["radix2_exp"]))
+        made[_WINDOW] = torch.hann_window(2 ** int(CHROMA["radix2_exp"]))
     return made
 
 
@@ -109,9 +109,9 @@ def config_of(published: Mapping[str, Any]) -> dict[str, Any]:
     if melody:
         conditioners["self_wav"] = {
             "model": "chroma_stem",
-            "chroma_stem": {**_CHROMA, "n_chroma": published["num_chroma"]},
+            "chroma_stem": {**CHROMA, "n_chroma": published["num_chroma"]},
         }
-    hop = 2 ** int(_CHROMA["radix2_exp"]) // 4
+    hop = 2 ** int(CHROMA["radix2_exp"]) // 4
     seconds = (published.get("chroma_length", 235) - 1) * hop / 32000 if melody else 30.0
     return {
         "solver": "musicgen", "lm_model": "transformer_lm", "sample_rate": published["audio_encoder"]["sampling_rate"],
@@ -138,6 +138,11 @@ def config_of(published: Mapping[str, Any]) -> dict[str, Any]:
             "attention_dropout": None, "kv_repeat": 1, "two_step_cfg": False,
         },
     }  # fmt: skip
+
+
+def channels(config: Mapping[str, Any]) -> int:
+    """Channels that a model of an `xp.cfg` hears; the first published ones say nothing of it."""
+    return 2 if (config.get("interleave_stereo_codebooks") or {}).get("use") else 1
 
 
 def read_all(folder: Path) -> State:
@@ -177,8 +182,12 @@ def unpack_parts(folder: Path, t5: Path, codec: Path) -> None:
     T5Tokenizer.from_pretrained(folder).save_pretrained(t5)
 
 
-def write(folder: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any], t5: Path, codec: Path) -> None:
+def write(
+    folder: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, Any], t5: Path | str, codec: Path
+) -> None:
     """Write a folder that transformers' `from_pretrained` loads; `t5` and `codec` are folders of its own format.
+
+    `t5` may also be the name of a published text encoder.
 
     Raises:
         UserError: the model has rotary positions, which transformers' class does not know.
@@ -192,8 +201,7 @@ def write(folder: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, 
     decoder = getattr(hf, f"{kind}DecoderConfig")(
         vocab_size=lm["card"], hidden_size=lm["dim"], num_hidden_layers=lm["num_layers"],
         num_attention_heads=lm["num_heads"], ffn_dim=int(lm["hidden_scale"] * lm["dim"]), num_codebooks=lm["n_q"],
-        audio_channels=2 if config["interleave_stereo_codebooks"]["use"] else 1, dropout=0.0,
-        pad_token_id=lm["card"], bos_token_id=lm["card"],
+        audio_channels=channels(config), dropout=0.0, pad_token_id=lm["card"], bos_token_id=lm["card"],
     )  # fmt: skip
     encoder, audio = hf.T5EncoderModel.from_pretrained(t5), hf.EncodecModel.from_pretrained(codec)
     whole = getattr(hf, f"{kind}Config")(
