@@ -7,7 +7,7 @@ Sources: audiocraft's modules/transformer.py and modules/rope.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from lowend.errors import UserError
 
 _MAX_PERIOD = 10_000.0
-_MAX_SCORES = 1024 * 1024  # of a head
+_BLOCK = 128  # queries whose table of scores is made at a time
 
 _FIXED = {
     "norm_first": True, "norm": "layer_norm", "activation": "gelu", "causal": True, "past_context": None,
@@ -152,19 +152,71 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
     return made
 
 
+class _Attention(torch.autograd.Function):
+    """softmax(Q K^T / sqrt(D / H)) V by plain matrix products, a block of queries at a time.
+
+    Scores are made again in the backward pass rather than kept: over all layers they would be the largest part
+    of what a step remembers. Blocks leave out what lies ahead. The gradient of the softmax is that of
+    https://arxiv.org/abs/2205.14135, appendix B.4.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
+        ctx.save_for_backward(query, key, value)
+        ctx.causal = causal
+        out = torch.empty_like(query)
+        with torch.autocast("cpu", enabled=False):
+            for rows, seen in _blocks(query.shape[2], key.shape[2], causal):
+                scores = _scores(query[:, :, rows], key[:, :, :seen], rows if causal else None)
+                out[:, :, rows] = torch.softmax(scores, -1) @ value[:, :, :seen]
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        query, key, value = ctx.saved_tensors
+        scale = query.shape[-1] ** -0.5
+        by_query = torch.empty_like(query)
+        by_key, by_value = (torch.zeros_like(x, dtype=torch.float32) for x in (key, value))
+        for rows, seen in _blocks(query.shape[2], key.shape[2], ctx.causal):
+            asked, given, keys = query[:, :, rows], grad[:, :, rows], key[:, :, :seen]
+            shares = torch.softmax(_scores(asked, keys, rows if ctx.causal else None), -1)
+            by_shares = given @ value[:, :, :seen].transpose(-1, -2)
+            by_scores = torch._softmax_backward_data(by_shares, shares, -1, shares.dtype)
+            by_query[:, :, rows] = by_scores @ keys * scale
+            by_key[:, :, :seen] += by_scores.transpose(-1, -2) @ (asked * scale)
+            by_value[:, :, :seen] += shares.transpose(-1, -2) @ given
+        return by_query, by_key.to(key.dtype), by_value.to(value.dtype), None
+
+
+def _blocks(queries: int, keys: int, causal: bool) -> Iterator[tuple[slice, int]]:
+    """Rows of queries, and how many keys they see; so few that two blocks would do are one."""
+    size = queries if queries <= 2 * _BLOCK else _BLOCK
+    for start in range(0, queries, size):
+        stop = min(queries, start + size)
+        yield slice(start, stop), stop if causal else keys
+
+
+def _scores(query: Tensor, key: Tensor, rows: slice | None) -> Tensor:
+    """Scores [B, H, R, L] of queries with keys; of those that are numbers `rows`, what lies ahead is ruled out."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if rows is not None:
+        ahead = torch.ones(scores.shape[-2], key.shape[2] - rows.start, dtype=torch.bool).triu(1)
+        scores[..., rows.start :].masked_fill_(ahead, -math.inf)
+    return scores
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, causal: bool, mask: Tensor | None = None) -> Tensor:
     """Attention of [B, H, T, D / H] to keys and values [B, H, L, D / H]; a `mask` says what is attended to.
 
-    torch's fused kernel, except in bfloat16 on a CPU, where its backward pass takes four times as long as
-    plain matrix products (torch 2.14, 200 steps), whose table of T by L scores is small enough there.
+    torch's fused kernel, except in bfloat16 on a CPU, where its backward pass takes two to four times as long
+    as plain matrix products (torch 2.14, 200 and 500 steps).
     """
     slow = query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad and mask is None
-    if not slow or query.shape[2] * key.shape[2] > _MAX_SCORES:
-        return F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    if causal:
-        scores = scores + torch.full(scores.shape[-2:], -math.inf, dtype=scores.dtype).triu(1)
-    return torch.softmax(scores, -1) @ value
+    if slow:
+        mixed: Tensor = _Attention.apply(query, key, value, causal)
+        return mixed
+    return F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
 
 
 class Attention(nn.Module):

@@ -8,8 +8,7 @@ of the prediction, and no formula has to be kept true by hand.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lowend.models import decoder, musicgen
+from lowend.models import musicgen
 from lowend.models.musicgen import MusicGen
 from lowend.training import methods, optimizers
 from lowend.training.config import TrainConfig
@@ -94,18 +93,6 @@ class _Meter(TorchDispatchMode):
         return out
 
 
-@contextmanager
-def _fused_attention(on_gpu: bool) -> Iterator[None]:
-    """A GPU attends in a fused kernel also where a CPU keeps the table of scores; fake tensors are a CPU's."""
-    kept = decoder._MAX_SCORES
-    try:
-        if on_gpu:
-            decoder._MAX_SCORES = 0
-        yield
-    finally:
-        decoder._MAX_SCORES = kept
-
-
 def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_gpu: bool, program: int) -> Memory:
     """The memory that training a model takes, given its `xp.cfg` and its text encoder's folder, if it has one."""
     lm = musicgen.build(model, t5, "meta")
@@ -114,7 +101,7 @@ def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_g
     learning = [p for p in lm.parameters() if p.requires_grad]
     trainable, held_by_optimizer = sum(p.numel() for p in learning), optimizers.state_bytes(learning, config)
     held = sum(value.numel() * value.element_size() for value in lm.state_dict().values())
-    activations, step = _step(lm, config, on_gpu)
+    activations, step = _step(lm, config)
     gradients = 4 * trainable
     return Memory(
         parameters=count,
@@ -132,13 +119,13 @@ def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_g
     )
 
 
-def _step(lm: MusicGen, config: TrainConfig, on_gpu: bool) -> tuple[int, int]:
+def _step(lm: MusicGen, config: TrainConfig) -> tuple[int, int]:
     """Bytes left by the forward pass of a micro-batch, and at the worst moment of both passes; consumes `lm`."""
     states = {name: (value.shape, value.dtype) for name, value in lm.state_dict().items()}
     frames = round(config.segment_s * musicgen.FRAME_RATE)
     text = lm.condition_provider.get_submodule("conditioners.description.output_proj")
     assert isinstance(text, torch.nn.Linear), "texts are projected"
-    with FakeTensorMode(), _fused_attention(on_gpu):
+    with FakeTensorMode():
         fresh = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in states.items()}
         lm.load_state_dict(fresh, assign=True)
         lm.train()
