@@ -1,5 +1,6 @@
-"""Train the starter's lanes side by side where there is no GPU: a stage computes on one core, lanes do not wait for
-each other, and `dvc repro` runs one stage at a time. What is left is for the `dvc repro` that follows.
+"""Train the starter's lanes and make their clips side by side where there is no GPU: these stages compute on one core
+each, lanes do not wait for each other, and `dvc repro` runs one stage at a time. The rest is for the `dvc repro` that
+follows.
 
 By hand: python src/lanes.py [--jobs 2]
 """
@@ -38,6 +39,18 @@ def lanes(curriculum: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
     return list(found.values())
 
 
+def targets(
+    curriculum: Mapping[str, Mapping[str, str]], generations: Mapping[str, Mapping[str, str]]
+) -> list[list[str]]:
+    """DVC's names of the stages of each lane: each training, then its model's clips; those of the base come last."""
+
+    def clips(model: str) -> list[str]:
+        return [f"generate@{key}" for key, one in generations.items() if one["model"] == model]
+
+    apart = [[name for key in lane for name in (f"train@{key}", *clips(key))] for lane in lanes(curriculum)]
+    return [lane for lane in (*apart, clips(BASE)) if lane]
+
+
 def repro(*arguments: str) -> bool:
     """`dvc repro`, perhaps beside others of its kind; whether it succeeded."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *arguments]
@@ -48,16 +61,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--jobs", type=int, help="lanes at a time (default: LOWEND_WORKERS, or the cores)")
     args = parser.parse_args()
-    loaded = params.load("base", "curriculum")
+    loaded = params.load("base", "curriculum", "generations")
     jobs = args.jobs or worker_count()
-    apart = lanes(loaded["curriculum"])
+    apart = targets(loaded["curriculum"], loaded["generations"])
     if min(jobs, len(apart)) < 2 or loaded["base"]["model"] != "starter" or devices.best() != "cpu":
         logging.info("one lane at a time: nothing to do here")
         return
     if not repro(BASE, "encode"):
         raise UserError("the lanes were not started, because what comes before them failed")
     with ThreadPoolExecutor(jobs) as pool:  # single items: DVC looks at an ancestor only where nobody reads it
-        done = list(pool.map(lambda lane: repro("--single-item", *(f"train@{key}" for key in lane)), apart))
+        done = list(pool.map(lambda lane: repro("--single-item", *lane), apart))
     if failed := [lane[0] for lane, good in zip(apart, done, strict=True) if not good]:
         raise UserError(f"the lane that begins with {', '.join(failed)} failed, for the reason above")
 

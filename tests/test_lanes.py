@@ -16,6 +16,18 @@ def test_the_default_curriculum_has_two_lanes() -> None:
     ]
 
 
+def test_clips_follow_their_model() -> None:
+    curriculum = {"a": {"init": "base"}, "b": {"init": "base"}, "c": {"init": "a"}}
+    generations = {"x": {"model": "c"}, "y": {"model": "base"}, "z": {"model": "a"}}
+    assert lanes.targets(curriculum, generations) == [
+        ["train@a", "generate@z", "train@c", "generate@x"], ["train@b"], ["generate@y"],
+    ]  # fmt: skip
+    loaded = params.load("curriculum", "generations")
+    found = [name for lane in lanes.targets(loaded["curriculum"], loaded["generations"]) for name in lane]
+    made = {f"train@{key}" for key in loaded["curriculum"]} | {f"generate@{key}" for key in loaded["generations"]}
+    assert set(found) == made and len(found) == len(made)
+
+
 def test_every_stage_from_the_base_begins_a_lane() -> None:
     curriculum = {"a": {"init": "base"}, "b": {"init": "base"}, "c": {"init": "a"}, "d": {"init": "c"}}
     assert lanes.lanes(curriculum) == [["a", "c", "d"], ["b"]]
