@@ -40,7 +40,7 @@ def split(model: nn.Module, layers: nn.ModuleList, team: Team) -> None:
         # A micro-batch's weights hold its share of the step already: gradients are added up, no mean is taken.
         part.set_gradient_divide_factor(1.0)
         part.set_force_sum_reduction_for_comms(True)  # gloo can only sum
-    # Else a process would wait for ever where another's batch left a parameter out.
+    # Else a process would wait for ever where another's batch left a parameter out; one that all leave out gets zeros.
     part.set_reduce_scatter_unused_params(True)
     setattr(model, _ENTRY, lambda work, rest, named: work(model, *rest, **named))
     register_fsdp_forward_method(model, _ENTRY)
