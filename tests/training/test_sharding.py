@@ -24,7 +24,7 @@ from torch.distributed.tensor import DTensor
 from lowend.errors import UserError
 from lowend.metrics import cross_entropy
 from lowend.models.musicgen import MusicGen
-from lowend.training import data, interrupt, loop, resume, sharding, team
+from lowend.training import data, interrupt, loop, optimizers, resume, sharding, team
 from lowend.training.data import Batch
 from lowend.training.musicgen_family import MusicGenFamily
 
@@ -66,18 +66,18 @@ def trained(
     drop = {"cfg_dropout": 0.3, "word_dropout": 0.3}
     sampler = mini.sampler(rows, weighing=weighing, **drop)
     config = mini.config(**{"steps": 4, "accumulate": 2, **drop, **RUNS[name]})
-    lm, averages, optimizers, held = mini.lm(), [], [], {}
+    lm, averages, built, held = mini.lm(), [], [], {}
 
     def validate(averaged: MusicGen) -> float:
         averages[:], held["weights"] = [averaged], count(sharding.held(lm).values())
         return cross_entropy.total(cross_entropy.by_track(averaged, data.windows(rows[:2], mini.FRAMES), 2))
 
     with pytest.MonkeyPatch.context() as patched:
-        made = loop.optimizer_of
-        patched.setattr(loop, "optimizer_of", lambda *args: optimizers.append(made(*args)) or optimizers[-1])
+        made = optimizers.build
+        patched.setattr(optimizers, "build", lambda *args: built.append(made(*args)) or built[-1])
         family = Poisoned() if name == "poisoned" else mini.FAMILY
         result = loop.train(family, lm, sampler, config, 1e-2, validate, scratch, on_step, crew)
-    moments = [value for state in optimizers[0].state.values() for value in state.values() if value.ndim]
+    moments = [value for state in built[0].state.values() for value in state.values() if value.ndim]
     return result, held["weights"] + count(sharding.held(averages[0]).values()) + count(moments)
 
 
