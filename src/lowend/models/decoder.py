@@ -155,32 +155,32 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
 class _Attention(torch.autograd.Function):
     """softmax(Q K^T / sqrt(D / H)) V by plain matrix products, a block of queries at a time.
 
-    Scores are made again in the backward pass rather than kept: over all layers they would be the largest part
-    of what a step remembers. Blocks leave out what lies ahead. The gradient of the softmax is that of
-    https://arxiv.org/abs/2205.14135, appendix B.4.
+    Where there are several blocks, scores are made again in the backward pass rather than kept: over all layers
+    they would be the largest part of what a step remembers. Blocks leave out what lies ahead. The gradient of
+    the softmax is that of https://arxiv.org/abs/2205.14135, appendix B.4.
     """
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
-        ctx.save_for_backward(query, key, value)
         ctx.causal = causal
-        out = torch.empty_like(query)
+        out, blocks = torch.empty_like(query), list(_blocks(query.shape[2], key.shape[2], causal))
         with torch.autocast("cpu", enabled=False):
-            for rows, seen in _blocks(query.shape[2], key.shape[2], causal):
-                scores = _scores(query[:, :, rows], key[:, :, :seen], rows if causal else None)
-                out[:, :, rows] = torch.softmax(scores, -1) @ value[:, :, :seen]
+            for rows, seen in blocks:
+                shares = _shares(query[:, :, rows], key[:, :, :seen], rows if causal else None)
+                out[:, :, rows] = shares @ value[:, :, :seen]
+        ctx.save_for_backward(query, key, value, *([shares] if len(blocks) == 1 else []))
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        query, key, value = ctx.saved_tensors
+        query, key, value, *kept = ctx.saved_tensors
         scale = query.shape[-1] ** -0.5
         by_query = torch.empty_like(query)
         by_key, by_value = (torch.zeros_like(x, dtype=torch.float32) for x in (key, value))
         for rows, seen in _blocks(query.shape[2], key.shape[2], ctx.causal):
             asked, given, keys = query[:, :, rows], grad[:, :, rows], key[:, :, :seen]
-            shares = torch.softmax(_scores(asked, keys, rows if ctx.causal else None), -1)
+            shares = kept[0] if kept else _shares(asked, keys, rows if ctx.causal else None)
             by_shares = given @ value[:, :, :seen].transpose(-1, -2)
             by_scores = torch._softmax_backward_data(by_shares, shares, -1, shares.dtype)
             by_query[:, :, rows] = by_scores @ keys * scale
@@ -197,13 +197,13 @@ def _blocks(queries: int, keys: int, causal: bool) -> Iterator[tuple[slice, int]
         yield slice(start, stop), stop if causal else keys
 
 
-def _scores(query: Tensor, key: Tensor, rows: slice | None) -> Tensor:
-    """Scores [B, H, R, L] of queries with keys; of those that are numbers `rows`, what lies ahead is ruled out."""
+def _shares(query: Tensor, key: Tensor, rows: slice | None) -> Tensor:
+    """Shares [B, H, R, L] of each query's attention; queries that are numbers `rows` have none for what lies ahead."""
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     if rows is not None:
         ahead = torch.ones(scores.shape[-2], key.shape[2] - rows.start, dtype=torch.bool).triu(1)
         scores[..., rows.start :].masked_fill_(ahead, -math.inf)
-    return scores
+    return torch.softmax(scores, -1)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, causal: bool, mask: Tensor | None = None) -> Tensor:
