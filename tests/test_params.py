@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import encode
-import generate
 from lowend import params
 from lowend.audio.stems import SeparateConfig
 from lowend.audio.views import NormalizeConfig
@@ -16,6 +15,7 @@ from lowend.captions import CaptionConfig
 from lowend.errors import UserError
 from lowend.labels import Genre
 from lowend.metrics.evaluation import EvaluateConfig
+from lowend.models import musicgen_output
 from lowend.models.base import BaseConfig
 from lowend.sources.files import DownloadConfig
 from lowend.splits import SplitConfig
@@ -27,7 +27,7 @@ CONFIGS = {
     "download": DownloadConfig,
     "separate": SeparateConfig, "normalize": NormalizeConfig, "caption": CaptionConfig, "split": SplitConfig,
     "base": BaseConfig, "encode": encode.Config, "train": TrainConfig, "curriculum.joint": StageConfig,
-    "generate": generate.Config, "evaluate": EvaluateConfig, "genres.hiphop": Genre,
+    "generate": musicgen_output.Settings, "evaluate": EvaluateConfig, "genres.hiphop": Genre,
 }  # fmt: skip
 SECTIONS = {name: params.load(name, path=PATH)[name] for name in CONFIGS}
 KEYS = [(name, key) for name, section in SECTIONS.items() for key in section]
