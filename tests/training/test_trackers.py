@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import mini
@@ -49,6 +50,10 @@ def test_weights_and_biases_keeps_a_run(tmp_path: Path, monkeypatch: pytest.Monk
         tracker.log(1, {"train_ce": 3.0})
         tracker.play(1, "clip 0", np.zeros((1, 800), np.float32), 32000)
     (run,) = (tmp_path / "wandb/joint").rglob("run-*.wandb")
+    # Its service, a process of its own, writes the last of a run after the run has ended.
+    until = time.monotonic() + 60
+    while b"train_ce" not in run.read_bytes() and time.monotonic() < until:
+        time.sleep(0.1)
     assert b"train_ce" in run.read_bytes() and list(run.parent.rglob("*.wav"))
 
 
