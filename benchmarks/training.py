@@ -316,26 +316,20 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Times (and memory) of the others over ours, for each shape and precision."""
     by = {(row["case"], row["side"]): row for row in rows}
     found = {}
-    lean = Side("ours", "bf16", keep=True, checkpointing=True).label
-    for case in dict.fromkeys(row["case"] for row in rows):
-        if (case, lean) in by:
-            share = by[case, lean]["memory_mb"] / by[case, "audiocraft, bf16"]["memory_mb"]
-            found[f"{case}, bf16, audiocraft, memory of ours, checkpointing"] = round(share, 3)
-        if case == "long":
-            share = by[case, Side("ours", "bf16", keep=True).label]["memory_mb"]
-            share /= by[case, "audiocraft, bf16"]["memory_mb"]
-            found[f"{case}, bf16, audiocraft, memory of ours"] = round(share, 3)
+    for (case, side), row in by.items():
+        other, _, precision = side.partition(", ")
+        if other not in ("audiocraft", "transformers") or precision not in TYPES:
             continue
-        mine = {p: by[case, Side("ours", p, keep=True).label] for p in ("fp32", "bf16")}
-        for precision, other in ((p, o) for p in mine for o in ("audiocraft", "transformers")):
-            row = by[case, f"{other}, {precision}"]
-            found[f"{case}, {precision}, {other}"] = round(row["median_s"] / mine[precision]["median_s"], 3)
-            found[f"{case}, {precision}, {other}, memory of ours"] = round(
-                mine[precision]["memory_mb"] / row["memory_mb"], 3
-            )
-        found[f"{case}, audiocraft fp32 over ours bf16"] = round(
-            by[case, "audiocraft, fp32"]["median_s"] / mine["bf16"]["median_s"], 3
-        )
+        mine, lean = (by.get((case, Side("ours", precision, True, leaner).label)) for leaner in (False, True))
+        assert mine is not None, f"{case}: ours was not timed in {precision}"
+        name = f"{case}, {precision}, {other}"
+        found[name] = round(row["median_s"] / mine["median_s"], 3)
+        found[f"{name}, memory of ours"] = round(mine["memory_mb"] / row["memory_mb"], 3)
+        if lean is not None and other == "audiocraft":
+            found[f"{name}, memory of ours, checkpointing"] = round(lean["memory_mb"] / row["memory_mb"], 3)
+        if side == "audiocraft, fp32":
+            narrow = by[case, Side("ours", "bf16", keep=True).label]
+            found[f"{case}, audiocraft fp32 over ours bf16"] = round(row["median_s"] / narrow["median_s"], 3)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from lowend import params
 from lowend.errors import UserError, script
-from lowend.models import base
+from lowend.models import base, transformers_format
 from lowend.models.base import BaseConfig
 from lowend.training import memory, planner
 from lowend.training.config import TrainConfig
@@ -83,7 +83,7 @@ def check(config: BaseConfig, model: Mapping[str, Any], channels: int) -> None:
         UserError: the base model is not pinned, or hears another number of channels than tracks have.
     """
     base.check(config)
-    wanted = 2 if model.get("interleave_stereo_codebooks", {}).get("use") else 1
+    wanted = transformers_format.channels(model)
     if channels != wanted:
         raise UserError(
             f"params.yaml: `normalize.channels` is {channels}, and {config.model} hears {wanted}: "
