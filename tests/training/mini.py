@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +27,10 @@ TEXTS = ("trap hip-hop at 140 BPM in F minor", "a dark trap beat")
 
 @lru_cache(maxsize=1)
 def base() -> Path:
-    """The kit's base as a folder."""
-    return kit.unpack(Path(tempfile.mkdtemp())) / "base"
+    """The kit's base as a folder, for as long as this process lives."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return kit.unpack(folder) / "base"
 
 
 def lm(seed: int = 0, delays: tuple[int, ...] = (0, 1, 2, 3)) -> MusicGen:
