@@ -1,8 +1,9 @@
 """What the curriculum will take: memory by part, the batch that fits, steps and time, here and elsewhere.
 
-By hand: python src/plan.py [--check]
-With --check it says nothing unless a stage will not fit here, and then what to lower, or the settings of the
-base model cannot be meant, and then it fails. Nothing is fetched.
+By hand: python src/plan.py [--check] [--shards 4]
+With --shards it plans for one of so many processes that share the model out (LOWEND_SHARD). With --check it says
+nothing unless a stage will not fit here, and then what to lower, or the settings of the base model cannot be
+meant, and then it fails. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -42,17 +43,19 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def table(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, steps: Mapping[str, int]) -> Iterator[str]:
+def table(
+    model: Mapping[str, Any], t5: Path | None, config: TrainConfig, steps: Mapping[str, int], shards: int = 1
+) -> Iterator[str]:
     """The plan of a curriculum, line by line."""
     program = planner.program_bytes()
-    yield from parts(memory.predict(model, t5, config, False, program))
+    yield from parts(memory.predict(model, t5, config, False, program, shards))
     devices: list[Device] = [planner.this_device(config.precision), *planner.KNOWN]
-    work = planner.operations(model, config)
+    work = planner.operations(model, config) / shards
     yield ""
     yield f"{'device':28} {'fits':>5} {'batch':>6} {'a step':>10}  all stages"
     for device in devices:
-        needed = memory.predict(model, t5, config, device.own_memory, program)
-        batch = planner.fitting_batch(device, model, t5, config, program)
+        needed = memory.predict(model, t5, config, device.own_memory, program, shards)
+        batch = planner.fitting_batch(device, model, t5, config, program, shards)
         step_s = work / device.flops[config.precision]
         fits = "yes" if device.holds(needed) else "no"
         yield f"{device.name:28} {fits:>5} {batch:>6} {step_s:>8.2f} s  {duration(step_s * sum(steps.values()))}"
@@ -94,7 +97,10 @@ def check(config: BaseConfig, model: Mapping[str, Any], channels: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only warn of what will not fit here")
+    parser.add_argument("--shards", type=int, default=1, metavar="N", help="plan for one of N processes")
     args = parser.parse_args()
+    if args.shards < 1:
+        parser.error("--shards must be 1 or more")
     loaded = params.load("train", "curriculum", "base", "normalize.channels")
     config = params.build(TrainConfig, loaded["train"], "train")
     stages = {
@@ -108,7 +114,7 @@ def main() -> None:
             logging.warning("plan.py: %s", problem)
         return
     steps = {key: scaled(config, stage, key).steps for key, stage in stages.items()}
-    for line in table(model, t5, config, steps):
+    for line in table(model, t5, config, steps, args.shards):
         print(line)
 
 

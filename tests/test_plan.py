@@ -89,6 +89,33 @@ def test_what_a_gpu_of_its_own_memory_need_not_hold() -> None:
     assert tight.holds(needed) and not replace(tight, own_memory=False).holds(needed)
 
 
+def test_shares_of_a_model_are_parts_of_the_whole() -> None:
+    """One of four holds a quarter of what lasts, and whole only the part that computes, and all activations."""
+    lean = replace(CONFIG, checkpointing=True, precision="bf16")
+    alone, one = (memory.predict(small(), None, lean, True, GIB, shards) for shards in (1, 4))
+    assert (4 * one.weights, 4 * one.averaged, 4 * one.gradients) == (alone.weights, alone.averaged, alone.gradients)
+    assert one.activations == alone.activations and one.step > max(one.activations, one.gradients)
+    assert one.copies == 0 < alone.copies
+    many = memory.predict(small(), None, lean, True, GIB, 64)
+    layer = 14 * small()["transformer_lm"]["dim"] ** 2 * 4
+    assert many.step >= many.activations + 2 * layer, "a part's weights and gradients are whole"
+    assert many.on_device < one.on_device < alone.on_device and one.best > alone.best
+
+
+def test_a_shared_model_has_room_for_larger_batches() -> None:
+    config = replace(CONFIG, segment_s=10.0, shortest_s=1.0)
+    alone, shared = (
+        planner.fitting_batch(replace(CARD, bytes=GIB), small(), None, config, 0, shards) for shards in (1, 8)
+    )
+    assert 0 < alone < shared
+
+
+def test_autocast_keeps_a_copy_of_the_weights_on_a_gpu() -> None:
+    wide, narrow = (memory.predict(small(), None, replace(CONFIG, precision=p), True, 0) for p in ("fp32", "bf16"))
+    assert (wide.copies, narrow.copies) == (0, 2 * narrow.parameters)
+    assert narrow.on_device >= narrow.weights + narrow.averaged + narrow.optimizer + narrow.step + narrow.copies
+
+
 def test_operations_follow_the_work() -> None:
     plain = planner.operations(small(), CONFIG)
     assert planner.operations(small(), replace(CONFIG, accumulate=3)) == pytest.approx(3 * plain)

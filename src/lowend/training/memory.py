@@ -31,6 +31,10 @@ _HOLES = 1.07
 """What a processor's allocator holds beyond what lives: 3 to 12 % in benchmarks/plan.py."""
 
 
+_COLLECTED = 6
+"""How many times the weights are in the first process's main memory while it writes what several share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes of one process while it trains, by part.
@@ -43,24 +47,24 @@ class Memory:
     trainable: int  # a count
     weights: int
     averaged: int
-    best: int  # copies of the best averaged and raw weights, in main memory
+    best: int  # in main memory: copies of the best averaged and raw weights, and what is collected of shared ones
     optimizer: int
     gradients: int
     activations: int  # what the forward pass leaves for the backward pass
     step: int
-    kernels: int  # what a processor's bfloat16 kernels keep: each matrix packed, for both passes
+    copies: int  # weights in bfloat16: what autocast keeps on a GPU, and kernels pack for both passes on a CPU
     text: int  # the text encoder
     program: int  # the process before it holds a model
 
     @property
     def peak(self) -> int:
         """All of it at the worst moment, where main memory is the only one, as on a CPU or a DGX Spark."""
-        return round(_HOLES * (self.on_device + self.best + self.kernels + self.program))
+        return round(_HOLES * (self.on_device + self.best + self.program))
 
     @property
     def on_device(self) -> int:
         """What of it a GPU with a memory of its own holds."""
-        return self.weights + self.averaged + self.optimizer + self.step + self.text
+        return self.weights + self.averaged + self.optimizer + self.step + self.copies + self.text
 
 
 class _Meter(TorchDispatchMode):
@@ -93,30 +97,52 @@ class _Meter(TorchDispatchMode):
         return out
 
 
-def predict(model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_gpu: bool, program: int) -> Memory:
-    """The memory that training a model takes, given its `xp.cfg` and its text encoder's folder, if it has one."""
+def predict(
+    model: Mapping[str, Any], t5: Path | None, config: TrainConfig, on_gpu: bool, program: int, shards: int = 1
+) -> Memory:
+    """The memory that training a model takes, given its `xp.cfg` and its text encoder's folder, if it has one.
+
+    Of a model that `shards` processes share out it is that of the first, which collects what is saved.
+    """
     lm = musicgen.build(model, t5, "meta")
     count = sum(p.numel() for p in lm.parameters())
     methods.prepare(lm, lm.transformer.layers, config, "plan")
     learning = [p for p in lm.parameters() if p.requires_grad]
     trainable, held_by_optimizer = sum(p.numel() for p in learning), optimizers.state_bytes(learning, config)
-    held = sum(value.numel() * value.element_size() for value in lm.state_dict().values())
+    held, gathered = _bytes(lm), 2 * _largest_part(lm) if shards > 1 else 0  # a part's weights and gradients are whole
     activations, step = _step(lm, config)
-    gradients = 4 * trainable
+    gradients = 4 * trainable // shards
     return Memory(
         parameters=count,
         trainable=trainable,
-        weights=held,
-        averaged=held,
-        best=2 * held,
-        optimizer=held_by_optimizer,
+        weights=held // shards,
+        averaged=held // shards,
+        best=(2 if shards == 1 else _COLLECTED) * held,
+        optimizer=held_by_optimizer // shards,
         gradients=gradients,
         activations=activations,
-        step=max(step, gradients),
-        kernels=0 if on_gpu or config.precision != "bf16" else 2 * 2 * count,
+        step=max(step - 4 * trainable + gradients, activations, gradients) + gathered,
+        copies=_copies(config, on_gpu, shards > 1) * count,
         text=4 * text_parameters(model, t5),
         program=program,
     )
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    return sum(value.numel() * value.element_size() for value in module.state_dict().values())
+
+
+def _largest_part(lm: MusicGen) -> int:
+    """Bytes of what `sharding.split` gathers at a time: a layer, or all that is in none."""
+    layers = [_bytes(layer) for layer in lm.transformer.layers]
+    return max(*layers, _bytes(lm) - sum(layers))
+
+
+def _copies(config: TrainConfig, on_gpu: bool, sharded: bool) -> int:
+    """Bytes of copies in bfloat16 for each weight. Shared ones are copied anew in both passes where layers are."""
+    if config.precision != "bf16" or (sharded and config.checkpointing):
+        return 0
+    return 2 if on_gpu else 4
 
 
 def _step(lm: MusicGen, config: TrainConfig) -> tuple[int, int]:

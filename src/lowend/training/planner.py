@@ -117,11 +117,13 @@ def operations(model: Mapping[str, Any], config: TrainConfig) -> float:
     return float(config.accumulate * config.batch_size * frames * (passes * matrices + heads))
 
 
-def fitting_batch(device: Device, model: Mapping[str, Any], t5: Path | None, config: TrainConfig, program: int) -> int:
+def fitting_batch(
+    device: Device, model: Mapping[str, Any], t5: Path | None, config: TrainConfig, program: int, shards: int = 1
+) -> int:
     """The largest batch size that fits, 0 if not even one sequence does; memory grows by the same with each."""
 
     def needed(batch: int) -> Memory:
-        return memory.predict(model, t5, replace(config, batch_size=batch), device.own_memory, program)
+        return memory.predict(model, t5, replace(config, batch_size=batch), device.own_memory, program, shards)
 
     if not device.holds(needed(1)):
         return 0
