@@ -1,17 +1,19 @@
-"""The planner's peak memory against what training takes, on six ways to train.
+"""The planner's peak memory against what training takes, on seven ways to train.
 
 By hand: python benchmarks/plan.py [--only NAME]
 Every case trains four steps of random tokens in a process of its own, two validations and a checkpoint
-included, and reports its peak resident memory; the plan is made without running any of it. The last
-line is JSON; `ours` and `reference` are GB planned and measured in the case that is furthest off, `ratio`
-the first over the second. The text encoder is left out on both sides.
+included, and reports its peak resident memory (`sharded`: that of the first of two processes); the plan is
+made without running any of it. The last line is JSON; `ours` and `reference` are GB planned and measured in
+the case that is furthest off, `ratio` the first over the second. The text encoder is left out on both sides.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ import torch
 from lowend import params
 from lowend.models import musicgen
 from lowend.models.conditioners import Conditions
-from lowend.training import data, loop, memory, planner
+from lowend.training import data, loop, memory, planner, team
 from lowend.training.config import TrainConfig
 from lowend.training.musicgen_family import MusicGenFamily
 from lowend.workers import set_threads
@@ -44,7 +46,9 @@ CASES = {
     "lora": replace(PLAIN, method="lora"),
     "frozen": replace(PLAIN, freeze=4, batch_size=2, segment_s=10.0, shortest_s=5.0),
     "accumulated": replace(PLAIN, batch_size=2, accumulate=2, precision="bf16", checkpointing=True),
+    "sharded": replace(PLAIN, batch_size=2, accumulate=2, checkpointing=True),
 }
+SHARDS = {"sharded": 2}
 
 
 def model() -> dict[str, Any]:
@@ -71,8 +75,25 @@ def measured(config: TrainConfig) -> dict[str, float]:
     rows = [data.Tokens(str(n), row, ("text",)) for n, row in enumerate(codes)]
     sampler = data.Sampler(rows, rows, 0.0, config.batch_size, frames, 0.3, 0.3, "plan")
     with tempfile.TemporaryDirectory() as scratch:
-        loop.train(MusicGenFamily(), lm, sampler, config, 1e-5, lambda _: 0.0, Path(scratch), lambda _: None)
+        crew = team.join(config.accumulate)
+        loop.train(MusicGenFamily(), lm, sampler, config, 1e-5, lambda _: 0.0, Path(scratch), lambda _: None, crew)
     return {"program": program, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def run(name: str) -> dict[str, float]:
+    """`measured` of the first of a case's processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    words, count = [sys.executable, __file__, "--measure", name], SHARDS.get(name, 1)
+    team_env = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOWEND_SHARD": "1"}
+    processes = [
+        subprocess.Popen(words, env={**os.environ, **team_env, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
+        for rank in range(count)
+    ]
+    answers = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise SystemExit(f"{name}: training failed")
+    return json.loads(answers[0].splitlines()[-1])
 
 
 def main() -> None:
@@ -86,9 +107,9 @@ def main() -> None:
         return
     cases = []
     for name in [args.only] if args.only else CASES:
-        words = [sys.executable, __file__, "--measure", name]
-        taken = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-        planned = memory.predict(model(), None, CASES[name], False, round(taken["program"]))
+        taken = run(name)
+        program, shards = round(taken["program"]), SHARDS.get(name, 1)
+        planned = memory.predict(model(), None, CASES[name], False, program, shards)
         ours, reference = (planned.peak - planned.text) / GB, taken["peak"] / GB
         cases.append({"case": name, "ours": round(ours, 3), "reference": round(reference, 3)})
         cases[-1]["ratio"] = round(ours / reference, 3)
