@@ -119,6 +119,28 @@ def test_what_a_stage_forgets_is_measured_on_the_genre_that_it_replays(
     assert helped["ce_other_init"] == found["ce_other_init"] and helped["ce_other"] != found["ce_other"]
 
 
+def test_the_best_step_is_the_best_for_what_is_replayed_too(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what the stage trains on is another genre: its held-out tracks are half of the choice."""
+    tokens, splits = genre(tmp_path, seed=1)
+    both = replace(folders, replay_tokens=tokens, replay_splits=splits)
+    scores: list[float] = []
+
+    def scored(*given, **named):  # type: ignore[no-untyped-def]
+        lm, validate = given[1], given[5]
+        scores.append(validate(lm))
+        raise UserError("enough")
+
+    monkeypatch.setattr(stage.loop, "train", scored)
+    for share in (0.0, 0.5, 0.9):
+        with pytest.raises(UserError, match="enough"):
+            heard(both, replace(stage_config(), replay="dubstep", replay_share=share), tmp_path, monkeypatch)
+    own, half, most = scores
+    assert own != half
+    assert most - own == pytest.approx(1.8 * (half - own), rel=1e-4)
+
+
 def test_a_checkpoint_is_of_the_family_of_its_init(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,10 +146,22 @@ def run(
         return data.windows(rows, frames), heard
 
     valid, _ = held_out(folders.tokens, folders.splits / "valid.csv")
+    replayed_valid: list[data.Tokens] = []
+    if settings.stage.replay_share > 0:
+        replayed_valid, _ = held_out(folders.replay_tokens, folders.replay_splits / "valid.csv")
     test, test_view = held_out(folders.tokens, folders.splits / "test.csv")
     other: list[data.Tokens] = []
     if settings.stage.replay != settings.stage.genre:
         other, _ = held_out(folders.replay_tokens, folders.replay_splits / "test.csv")
+
+    def score(averaged: musicgen.MusicGen) -> float:
+        """Held-out cross-entropy of the mixture that the stage trains on: what it forgets counts by its share."""
+        parts = [(valid, 1 - settings.stage.replay_share), (replayed_valid, settings.stage.replay_share)]
+        return sum(
+            share * cross_entropy.total(cross_entropy.by_track(averaged, rows, config.batch_size))
+            for rows, share in parts
+            if share > 0
+        )
 
     lm = musicgen.load(folders.init, "cpu" if crew.sharded else devices.best())
     code = cache.code(
@@ -164,7 +176,7 @@ def run(
         sampler,
         config,
         settings.lr * settings.stage.lr_scale,
-        lambda averaged: cross_entropy.total(cross_entropy.by_track(averaged, valid, config.batch_size)),
+        score,
         scratch,
         on_step,
         crew,
