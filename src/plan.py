@@ -28,13 +28,13 @@ from lowend.training.stage import StageConfig, scaled
 KIT = Path("starter/kit/musicgen")
 
 
-def parts(needed: Memory) -> Iterator[str]:
-    """The memory of a stage, a line a part."""
+def parts(needed: Memory, on_gpu: int) -> Iterator[str]:
+    """The memory of a stage, a line a part; a GPU with a memory of its own needs `on_gpu` bytes."""
     yield f"parameters   {needed.parameters / 1e6:10,.1f} M, {needed.trainable / 1e6:,.1f} M of them train"
     for field in fields(needed):
         if field.name not in ("parameters", "trainable"):
             yield f"{field.name:12} {getattr(needed, field.name) / GIB:10.2f} GiB"
-    yield f"{'peak':12} {needed.peak / GIB:10.2f} GiB in all, {needed.on_device / GIB:.2f} GiB of it on a GPU"
+    yield f"{'peak':12} {needed.peak / GIB:10.2f} GiB in all; {on_gpu / GIB:.2f} GiB on a GPU"
 
 
 def duration(seconds: float) -> str:
@@ -48,7 +48,8 @@ def table(
 ) -> Iterator[str]:
     """The plan of a curriculum, line by line."""
     program = planner.program_bytes()
-    yield from parts(memory.predict(model, t5, config, False, program, shards))
+    here, on_gpu = (memory.predict(model, t5, config, gpu, program, shards) for gpu in (False, True))
+    yield from parts(here, on_gpu.on_device)
     devices: list[Device] = [planner.this_device(config.precision), *planner.KNOWN]
     work = planner.operations(model, config) / shards
     yield ""
