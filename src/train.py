@@ -24,17 +24,25 @@ from lowend.training.config import TrainConfig
 from lowend.training.recorder import recorder
 from lowend.training.stage import Folders, Settings, StageConfig, run, scaled
 
+_STARTED = "started"  # what a process finds in LOWEND_LAUNCH that the launcher started
+
 
 def launch() -> None:
     """Become the launcher that LOWEND_LAUNCH names, unless it started us.
 
     Raises:
-        UserError: there is no such program.
+        UserError: there is no such program, or it does not tell its processes who they are.
     """
     words = shlex.split(os.environ.get("LOWEND_LAUNCH", ""))
     if not words or "RANK" in os.environ:
         return
+    if words == [_STARTED]:
+        raise UserError(
+            "LOWEND_LAUNCH started a process without RANK and WORLD_SIZE, as `accelerate launch` does for one process "
+            "and on CPUs: use torchrun, or unset it"
+        )
     beside = Path(sys.executable).parent / words[0]
+    os.environ["LOWEND_LAUNCH"] = _STARTED
     try:
         os.execvp(str(beside) if beside.exists() else words[0], [*words, *sys.argv])
     except FileNotFoundError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mini
@@ -12,6 +14,8 @@ import pytest
 import train
 from lowend.errors import UserError
 from lowend.training.recorder import recorder
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_launcher_starts_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +33,17 @@ def test_a_launcher_starts_the_same_command(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LOWEND_LAUNCH", "")
     train.launch()
     assert len(started) == 1, "what a launcher started, or nobody asked to launch, goes on as it is"
+
+
+def test_a_launcher_that_gives_no_ranks_does_not_start_itself_for_ever() -> None:
+    """`accelerate launch` on a CPU is one: every process would be told to launch again."""
+    env = {key: value for key, value in os.environ.items() if key != "RANK"}
+    env |= {"LOWEND_LAUNCH": f"env {sys.executable}", "PYTHONPATH": str(ROOT / "src")}
+    words = ["x", "--init", "x", "--tokens", "x", "--splits", "x", "--out", "x", "--live", "x"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "src/train.py", *words], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1 and "started a process without RANK" in done.stderr and "torchrun" in done.stderr
 
 
 def test_a_launcher_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
