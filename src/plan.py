@@ -48,17 +48,16 @@ def table(
 ) -> Iterator[str]:
     """The plan of a curriculum, line by line."""
     program = planner.program_bytes()
-    here, on_gpu = (memory.predict(model, t5, config, gpu, program, shards) for gpu in (False, True))
-    yield from parts(here, on_gpu.on_device)
+    needed = {own: memory.predict(model, t5, config, own, program, shards) for own in (False, True)}
+    yield from parts(needed[False], needed[True].on_device)
     devices: list[Device] = [planner.this_device(config.precision), *planner.KNOWN]
     work = planner.operations(model, config) / shards
     yield ""
     yield f"{'device':28} {'fits':>5} {'batch':>6} {'a step':>10}  all stages"
     for device in devices:
-        needed = memory.predict(model, t5, config, device.own_memory, program, shards)
         batch = planner.fitting_batch(device, model, t5, config, program, shards)
         step_s = work / device.flops[config.precision]
-        fits = "yes" if device.holds(needed) else "no"
+        fits = "yes" if device.holds(needed[device.own_memory]) else "no"
         yield f"{device.name:28} {fits:>5} {batch:>6} {step_s:>8.2f} s  {duration(step_s * sum(steps.values()))}"
     yield ""
     yield f"{'stage':28} {'steps':>7}  on {devices[0].name}"

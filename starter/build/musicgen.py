@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import string
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -184,7 +185,7 @@ def main() -> None:
     conditioner.finetune = True  # here, and only here, the text encoder learns too
 
     counting = torch.nn.Linear(p["width"], SIXTEENTHS)
-    middle: list[Tensor] = []
+    middle: deque[Tensor] = deque(maxlen=1)
     lm.transformer.layers[p["layers"] // 2].register_forward_hook(lambda _, __, out: middle.append(out))
 
     def counted(rows: Sequence[int], frames: int) -> tuple[Tensor, Tensor]:
@@ -225,7 +226,6 @@ def main() -> None:
             for c, bar in zip(sampled, bars, strict=False)
         ]
         lm.train()
-        middle.clear()
         return (
             f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}; "
             f"{np.mean(again):.3f} of the sampled first codes come again after one or two bars, "

@@ -30,7 +30,6 @@ TEXT_TOKENS = 32
 _HOLES = 1.07
 """What a processor's allocator holds beyond what lives: 3 to 12 % in benchmarks/plan.py."""
 
-
 _COLLECTED = 6
 """How many times the weights are in the first process's main memory while it writes what several share."""
 

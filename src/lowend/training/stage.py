@@ -145,10 +145,10 @@ def run(
         rows, heard = data.load_held_out(tokens, table, view, template, frames)
         return data.windows(rows, frames), heard
 
-    valid, _ = held_out(folders.tokens, folders.splits / "valid.csv")
-    replayed_valid: list[data.Tokens] = []
-    if settings.stage.replay_share > 0:
-        replayed_valid, _ = held_out(folders.replay_tokens, folders.replay_splits / "valid.csv")
+    replay_share = settings.stage.replay_share
+    valid = [(held_out(folders.tokens, folders.splits / "valid.csv")[0], 1 - replay_share)]
+    if replay_share > 0:
+        valid.append((held_out(folders.replay_tokens, folders.replay_splits / "valid.csv")[0], replay_share))
     test, test_view = held_out(folders.tokens, folders.splits / "test.csv")
     other: list[data.Tokens] = []
     if settings.stage.replay != settings.stage.genre:
@@ -156,11 +156,9 @@ def run(
 
     def score(averaged: musicgen.MusicGen) -> float:
         """Held-out cross-entropy of the mixture that the stage trains on: what it forgets counts by its share."""
-        parts = [(valid, 1 - settings.stage.replay_share), (replayed_valid, settings.stage.replay_share)]
         return sum(
             share * cross_entropy.total(cross_entropy.by_track(averaged, rows, config.batch_size))
-            for rows, share in parts
-            if share > 0
+            for rows, share in valid
         )
 
     lm = musicgen.load(folders.init, "cpu" if crew.sharded else devices.best())
