@@ -133,12 +133,14 @@ def test_the_best_step_is_the_best_for_what_is_replayed_too(
         raise UserError("enough")
 
     monkeypatch.setattr(stage.loop, "train", scored)
-    for share in (0.0, 0.5, 0.9):
+    alone = replace(folders, tokens=tokens, splits=splits)
+    for where, share in ((both, 0.0), (alone, 0.0), (both, 0.5), (both, 0.9)):
         with pytest.raises(UserError, match="enough"):
-            heard(both, replace(stage_config(), replay="dubstep", replay_share=share), tmp_path, monkeypatch)
-    own, half, most = scores
+            heard(where, replace(stage_config(), replay="dubstep", replay_share=share), tmp_path, monkeypatch)
+    own, other, half, most = scores
     assert own != half
     assert most - own == pytest.approx(1.8 * (half - own), rel=1e-4)
+    assert half == pytest.approx((own + other) / 2) and most == pytest.approx(0.1 * own + 0.9 * other)
 
 
 def test_a_checkpoint_is_of_the_family_of_its_init(
