@@ -175,6 +175,14 @@ def test_unheard_songs_have_the_palette_but_not_the_indices_of_the_sources() -> 
     assert min(index for _, _, index, _, _ in jobs) >= distance.UNHEARD and len(set(jobs)) == len(jobs)
 
 
+def test_a_distance_hears_no_level() -> None:
+    song, rate = songs.held_out(0), songs.synth.SAMPLE_RATE
+    wav = songs.mono(song)[:, : 6 * rate]
+    loud, quiet = (distance._embed((wav * gain, rate)) for gain in (1.0, 0.3))
+    np.testing.assert_allclose(loud, quiet, atol=1e-3)
+    assert np.isfinite(distance._embed((np.zeros_like(wav), rate))).all()
+
+
 def test_a_row_that_was_not_run_has_not_passed_and_one_without_a_bar_does_not_count() -> None:
     rows = [
         table.at_least("a", 2, 1, {}),

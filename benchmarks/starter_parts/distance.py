@@ -2,7 +2,9 @@
 
 Both are held against songs that no stage has seen but that have the palette the model was tuned on:
 those that the pipeline's own sources would render next, through the codec. The starter's base was
-trained on other palettes, so a fine-tuned model has something to gain.
+trained on other palettes, so a fine-tuned model has something to gain. All of it is brought to one
+loudness first: musicnn hears levels, songs are mixed hotter than the pipeline's tracks, and clips are
+scaled to what a file can hold, which would be most of the distance.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from lowend import kit as kits
 from lowend import params
 from lowend.audio.io import Wave
+from lowend.audio.loudness import integrated_lufs
 from lowend.errors import UserError
 from lowend.metrics import fad, mmd
 from lowend.metrics.bootstrap import Estimate
@@ -25,6 +28,7 @@ from lowend.workers import parallel_map
 from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
+LUFS = -20.0
 REAL_SONGS = 32
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
@@ -41,8 +45,11 @@ _embedder = lru_cache(maxsize=1)(musicnn.load)
 
 
 def _embed(sound: tuple[Wave, int]) -> Embeddings:
-    """musicnn's penultimate layer of a clip, [windows, 200]."""
-    return musicnn.embeddings(_embedder(), *sound)
+    """musicnn's penultimate layer of a clip [C, S] at `LUFS`, [windows, 200]; silence stays as it is."""
+    wav, rate = sound
+    loudness = integrated_lufs(wav, rate)
+    gain = 10 ** ((LUFS - loudness) / 20) if np.isfinite(loudness) else 1.0
+    return musicnn.embeddings(_embedder(), (wav * gain).astype(np.float32), rate)
 
 
 def _unheard(folder: Path, song: Song) -> tuple[Wave, int]:
