@@ -1,11 +1,12 @@
 """A training step of MusicGen: ours, audiocraft's and transformers', with the same weights, codes and loss.
 
 By hand: python benchmarks/training.py [--rounds 5] [--only starter]
-A step is forward and backward over cached codes and text embeddings (no optimizer, which all sides would
-share). Each side is a process of its own; the sides of a group are alive together and take one step each
-in turn, so that what else the machine does hits all alike. Before any timing, losses must agree: within
-1e-5 in float32, 1e-2 in bfloat16. Memory is the largest resident size less that after the imports.
-GFLOPS stand beside those of a product of square matrices in the same type on the same threads.
+A step is forward and backward over cached codes and text embeddings, set up as training does; group `update`
+has what comes after it, clipping and AdamW, with our gradients in bfloat16 and with torch's in float32. Each
+side is a process of its own; the sides of a group are alive together and take one step each in turn, so that
+what else the machine does hits all alike. Before any timing, losses must agree: within 1e-5 in float32, 1e-2
+in bfloat16. Memory is the largest resident size less that after the imports. GFLOPS stand beside those of a
+product of square matrices in the same type on the same threads.
 Groups `parts` say what gave what; `codec` and `text` are what a solver adds that encodes audio and text in
 every step (ours encodes text). `long` is a batch whose activations outweigh the weights: it is stepped once,
 for its memory, one side after the other. The last line is JSON: `ratio` is audiocraft's time over ours under
@@ -32,7 +33,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lowend import params
 from lowend.models import allocator, codebooks, musicgen, transformers_format
+from lowend.training import optimizers
+from lowend.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 79_000
@@ -67,7 +71,7 @@ CORES = len(os.sched_getaffinity(0))
 CASES = {
     "starter": Case("starter", 144, 5, 3, 1024, 8, 200, 1),
     "small": Case("small", 1024, 24, 16, 2048, 1, 250, min(2, CORES)),
-    "long": Case("long", 1024, 24, 16, 2048, 4, 500, min(2, CORES)),
+    "long": Case("long", 1024, 24, 16, 2048, 2, 1500, min(2, CORES)),
 }
 
 
@@ -102,6 +106,7 @@ def groups(case: str) -> dict[str, list[Side]]:
             Side("ours", "bf16"),
             lean,
         ]
+        found["update"] = [Side("update", "bf16", keep=True), Side("update", "fp32", keep=True)]
         found |= {who: [Side(who, "fp32")] for who in ("codec", "text")}
     return found
 
@@ -134,10 +139,36 @@ def weights(case: Case) -> dict[str, Tensor]:
 Loss = Callable[[], Tensor]
 
 
+def optimizer(lm: musicgen.MusicGen, side: Side) -> torch.optim.Optimizer:
+    """That of training, which says what types gradients have."""
+    section = params.load("train", path=ROOT / "params.yaml")["train"] | {"precision": side.precision}
+    return optimizers.build(lm, params.build(TrainConfig, section, "train"), 1e-5)
+
+
+def update(case: Case, side: Side) -> tuple[torch.nn.Module, Loss]:
+    """Clipping and AdamW on gradients of a side's type; its "loss" is their norm."""
+    lm = musicgen.build(config(case), None, "meta")
+    lm.load_state_dict(weights(case), assign=True)
+    adamw = optimizer(lm, side)
+    generator = torch.Generator().manual_seed(SEED)
+    grads = [torch.randn(p.shape, generator=generator).to(TYPES[side.precision]) for p in lm.parameters()]
+
+    @torch.no_grad()
+    def step() -> Tensor:
+        for parameter, grad in zip(lm.parameters(), grads, strict=True):
+            parameter.grad = grad
+        norm = optimizers.clip(adamw, 1.0)
+        adamw.step()
+        return torch.tensor(norm)
+
+    return lm, step
+
+
 def ours(case: Case, side: Side) -> tuple[torch.nn.Module, Loss]:
     lm = musicgen.build(config(case), None, "meta")
     lm.load_state_dict(weights(case), assign=True)
     lm.transformer.checkpointing = side.checkpointing
+    optimizer(lm, side)
     codes, text = inputs(case)
     conditions = {"description": (text, torch.ones(text.shape[:2]))}
     return lm, lambda: musicgen.cross_entropy(lm, codes, conditions).mean()
@@ -212,7 +243,14 @@ def text(case: Case, side: Side) -> tuple[torch.nn.Module, Loss]:
     return model, torch.no_grad()(lambda: model(ids).last_hidden_state.mean())
 
 
-MAKERS = {"ours": ours, "audiocraft": audiocraft, "transformers": transformers, "codec": codec, "text": text}
+MAKERS = {
+    "ours": ours,
+    "audiocraft": audiocraft,
+    "transformers": transformers,
+    "codec": codec,
+    "text": text,
+    "update": update,
+}
 
 
 def resident_mb() -> float:

@@ -1,9 +1,10 @@
-"""AdamW with moments of eight bits learns as AdamW does, in a quarter of the memory, and goes on from a state."""
+"""AdamW with narrow gradients is AdamW; with moments of eight bits it learns alike in a quarter of the memory."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import mini
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from lowend.errors import UserError
+from lowend.models import musicgen
 from lowend.training import optimizers, resume, team
 
 EIGHT = mini.config(optimizer="adamw8bit")
@@ -65,6 +67,39 @@ def test_a_saved_state_goes_on_to_the_bit(tmp_path: Path) -> None:
     again.load_state_dict(state["optimizer"])
     assert steps(second, again, 4, 4) == expected[4:]
     assert mini.same(second.state_dict(), whole.state_dict())
+
+
+def bf16_steps(lm: musicgen.MusicGen, optimizer: torch.optim.Optimizer, clip_norm: float) -> list[float]:
+    """Norms of the gradients of four steps of one batch in bfloat16."""
+    batch, norms = mini.sampler().at(0), []
+    for _ in range(4):
+        optimizer.zero_grad()
+        losses = mini.FAMILY.losses(lm, batch, None, "bf16", torch.Generator())
+        losses.mean().backward()
+        norms.append(optimizers.clip(optimizer, clip_norm))
+        optimizer.step()
+    return norms
+
+
+@pytest.mark.parametrize("clip_norm", [1e-3, 1e3])
+def test_gradients_keep_bfloat16_and_lose_nothing(clip_norm: float) -> None:
+    wide, narrow, half = mini.lm().train(), mini.lm().train(), mini.config(precision="bf16")
+    plain = torch.optim.AdamW(wide.parameters(), 1e-2, half.betas, weight_decay=half.weight_decay, fused=True)
+    optimizer = optimizers.build(narrow, half, 1e-2)
+    assert bf16_steps(narrow, optimizer, clip_norm) == pytest.approx(bf16_steps(wide, plain, clip_norm), rel=1e-6)
+    for a, b in zip(narrow.parameters(), wide.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    layers = narrow.transformer.layers.named_parameters()
+    types = {name: p.grad.dtype for name, p in layers if p.grad is not None and p.ndim == 2}
+    assert len(types) == 12 and set(types.values()) == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("change", [{"accumulate": 2}, {"precision": "fp32"}, {"compile": True}])
+def test_gradients_that_are_summed_or_wide_stay_wide(change: dict[str, Any]) -> None:
+    lm = mini.lm()
+    optimizers.build(lm, mini.config(**{"precision": "bf16", **change}), 1e-2)
+    bf16_steps(lm, torch.optim.SGD(lm.parameters(), 0.0), 1.0)
+    assert {p.grad.dtype for p in lm.parameters() if p.grad is not None} == {torch.float32}
 
 
 def test_a_split_model_is_refused() -> None:

@@ -67,15 +67,19 @@ class _Likelihood(torch.autograd.Function):
 
     The logits are the largest tensor of a step. Their gradient, softmax minus one at the target, is known in
     the forward pass up to a factor for each row, and that factor can as well be applied to `hidden`, which
-    is many times smaller. So the logits are visited once, and never copied, masked or read again.
+    is many times smaller. So the logits are visited once, and never copied, masked or read again. Nor is their
+    exponential taken twice: the likeliest code's logit and its softmax tell what all were divided by, and
+    unlike the target's that softmax is never too small to have a logarithm.
     """
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
-        scores = torch.log_softmax(hidden @ weight.t(), -1, dtype=torch.float32)
-        loss = -scores.gather(1, target[:, None]).squeeze(1)
+        scores, at = hidden @ weight.t(), target[:, None]
+        gap = (scores.amax(-1, keepdim=True).float() - scores.gather(1, at)).squeeze(1)
+        slope = torch.softmax(scores, -1, dtype=torch.float32)
+        loss = gap - slope.amax(-1).log()
         if any(ctx.needs_input_grad):
-            slope = scores.exp_().scatter_add_(1, target[:, None], -torch.ones_like(loss)[:, None])
+            slope.scatter_add_(1, at, -torch.ones_like(loss)[:, None])
             ctx.save_for_backward(hidden, weight, slope.to(hidden.dtype))
         return loss
 

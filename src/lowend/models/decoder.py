@@ -7,7 +7,7 @@ Sources: audiocraft's modules/transformer.py and modules/rope.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,39 +117,54 @@ def sinusoids(start: int, count: int, width: int, device: torch.device) -> Tenso
     return torch.cat([phase.cos(), phase.sin()], 1)
 
 
-class _Product(torch.autograd.Function):
-    """x W^T in a narrower type than W's, which is converted again in the backward pass rather than kept.
+class _Products(torch.autograd.Function):
+    """Each x times the transpose of its rows of one weight, in a type narrower than the weight's.
 
-    At the length of a training crop the weights are larger than the activations: a second copy of them costs
-    more time to allocate than to make, and most of the memory that a step needs beside weights and gradients.
+    The narrow weight is made again in the backward pass rather than kept: at the length of a training crop the
+    weights are larger than the activations, and a second copy of them costs more time to allocate than to make.
+    A weight that takes gradients of any type (its `grad_dtype` is None) gets it as it was computed.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        narrow = x.to(dtype)
-        ctx.save_for_backward(narrow, weight)
-        ctx.wide = x.dtype
-        return narrow @ weight.to(dtype).t()
+    def forward(ctx: Any, weight: Tensor, dtype: torch.dtype, rows: list[int], *inputs: Tensor) -> tuple[Tensor, ...]:
+        narrow = [x.to(dtype) for x in inputs]
+        ctx.save_for_backward(weight, *narrow)
+        ctx.rows, ctx.wide = rows, [x.dtype for x in inputs]
+        ctx.by_weight = dtype if weight.is_leaf and weight.grad_dtype is None else weight.dtype
+        return tuple(x @ part.to(dtype).t() for x, part in zip(narrow, weight.split(rows), strict=True))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        narrow, weight = ctx.saved_tensors
-        by_x = by_weight = None
-        if ctx.needs_input_grad[0]:
-            by_x = (grad @ weight.to(grad.dtype)).to(ctx.wide)
-        if ctx.needs_input_grad[1]:
-            by_weight = (grad.flatten(0, -2).t() @ narrow.flatten(0, -2)).to(weight.dtype)
-        return by_x, by_weight, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        weight, *narrow = ctx.saved_tensors
+        _, _, _, *wanted = ctx.needs_input_grad
+        by_inputs = [
+            (grad @ part.to(grad.dtype)).to(wide) if want else None
+            for grad, part, wide, want in zip(grads, weight.split(ctx.rows), ctx.wide, wanted, strict=True)
+        ]
+        if not ctx.needs_input_grad[0]:
+            return None, None, None, *by_inputs
+        by_weight = torch.empty_like(weight, dtype=grads[0].dtype)
+        for grad, x, part in zip(grads, narrow, by_weight.split(ctx.rows), strict=True):
+            torch.mm(grad.flatten(0, -2).t(), x.flatten(0, -2), out=part)
+        return by_weight.to(ctx.by_weight), None, None, *by_inputs
+
+
+def products(inputs: Sequence[Tensor], weight: Tensor, rows: list[int]) -> tuple[Tensor, ...]:
+    """Each x [..., I] times the transpose of its rows of weight [O, I], in autocast's type where that is on.
+
+    rows: how many of them each x has, first to last; all of them together O.
+    """
+    kind = weight.device.type
+    if kind != "cpu" or not torch.is_autocast_enabled(kind):
+        return tuple(F.linear(x, part) for x, part in zip(inputs, weight.split(rows), strict=True))
+    made: tuple[Tensor, ...] = _Products.apply(weight, torch.get_autocast_dtype(kind), rows, *inputs)
+    return made
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """x [..., I] times the transpose of weight [O, I], in autocast's type where that is on."""
-    kind = x.device.type
-    if kind != "cpu" or not torch.is_autocast_enabled(kind):
-        return F.linear(x, weight)
-    made: Tensor = _Product.apply(x, weight, torch.get_autocast_dtype(kind))
-    return made
+    return products([x], weight, [weight.shape[0]])[0]
 
 
 class _Attention(torch.autograd.Function):
@@ -265,25 +280,24 @@ class SelfAttention(Attention):
 class CrossAttention(Attention):
     """Attention of steps to a text."""
 
-    def _parts(self) -> tuple[Tensor, Tensor]:
-        """The weights of queries, and those of keys and values."""
-        width = self.in_proj_weight.shape[1]
-        query, rest = self.in_proj_weight.split((width, 2 * width))
-        return query, rest
-
-    def read(self, source: Tensor | None, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Keys and values of a text [B, L, D]; `weight` is theirs, if it is at hand."""
+    def read(self, source: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Keys and values of a text [B, L, D]."""
         assert source is not None, "a model with cross-attention needs a text"
-        key, value = self.split(product(source, self._parts()[1] if weight is None else weight), 2)
+        key, value = self.split(product(source, self.in_proj_weight[source.shape[2] :]), 2)
         return key, value
 
     def forward(self, x: Tensor, source: Tensor | None, past: Past | None, heard: Tensor | None) -> Tensor:
         """x [B, T, D] and the text, as [B, L, D] or as `past` remembers it; only where `heard` is true, if given."""
-        query_weight, rest = self._parts()
-        text = self.read(source, rest) if past is None else past.text
-        assert text is not None, "the memory of a generation lacks the text"
-        (query,) = self.split(product(x, query_weight), 1)
-        return self.join(attend(query, *text, False, heard))
+        width = x.shape[2]
+        if past is None:
+            assert source is not None, "a model with cross-attention needs a text"
+            asked, read = products([x, source], self.in_proj_weight, [width, 2 * width])
+            key, value = self.split(read, 2)
+        else:
+            assert past.text is not None, "the memory of a generation lacks the text"
+            asked, (key, value) = product(x, self.in_proj_weight[:width]), past.text
+        (query,) = self.split(asked, 1)
+        return self.join(attend(query, key, value, False, heard))
 
 
 class Layer(nn.Module):

@@ -213,9 +213,8 @@ def _step(
     for batch, row in zip(batches, losses_by_batch, strict=True):
         if not torch.isfinite(row).all():
             raise NotFinite("the loss", float(row.mean()), batch.track_ids)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    team.sum_gradients(parameters)
-    norm = sharding.clip(parameters, config.clip_norm)
+    team.sum_gradients(p for group in optimizer.param_groups for p in group["params"])
+    norm = optimizers.clip(optimizer, config.clip_norm)
     if not math.isfinite(norm):
         raise NotFinite("the gradient norm", norm, [track for batch in batches for track in batch.track_ids])
     optimizer.step()

@@ -109,8 +109,8 @@ def predict(
     learning = [p for p in lm.parameters() if p.requires_grad]
     trainable, held_by_optimizer = sum(p.numel() for p in learning), optimizers.state_bytes(learning, config)
     held, gathered = _bytes(lm), 2 * _largest_part(lm) if shards > 1 else 0  # a part's weights and gradients are whole
-    activations, step = _step(lm, config)
-    gradients = 4 * trainable // shards
+    activations, step, made = _step(lm, config, shards == 1 and not on_gpu)
+    gradients = made // shards
     return Memory(
         parameters=count,
         trainable=trainable,
@@ -120,7 +120,7 @@ def predict(
         optimizer=held_by_optimizer // shards,
         gradients=gradients,
         activations=activations,
-        step=max(step - 4 * trainable + gradients, activations, gradients) + gathered,
+        step=max(step - made + gradients, activations, gradients) + gathered,
         copies=_copies(config, on_gpu, shards > 1) * count,
         text=4 * text_parameters(model, t5),
         program=program,
@@ -144,8 +144,11 @@ def _copies(config: TrainConfig, on_gpu: bool, sharded: bool) -> int:
     return 2 if on_gpu else 4
 
 
-def _step(lm: MusicGen, config: TrainConfig) -> tuple[int, int]:
-    """Bytes left by the forward pass of a micro-batch, and at the worst moment of both passes; consumes `lm`."""
+def _step(lm: MusicGen, config: TrainConfig, narrow: bool) -> tuple[int, int, int]:
+    """Bytes left by the forward pass of a micro-batch, at the worst moment of both passes, and of gradients.
+
+    Consumes `lm`. `narrow`: gradients keep their types where training lets them.
+    """
     states = {name: (value.shape, value.dtype) for name, value in lm.state_dict().items()}
     frames = round(config.segment_s * musicgen.FRAME_RATE)
     text = lm.condition_provider.get_submodule("conditioners.description.output_proj")
@@ -154,6 +157,8 @@ def _step(lm: MusicGen, config: TrainConfig) -> tuple[int, int]:
         fresh = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in states.items()}
         lm.load_state_dict(fresh, assign=True)
         lm.train()
+        if narrow:
+            optimizers.build(lm, config, 0.0)
         lm.transformer.checkpointing = config.checkpointing
         codes = torch.zeros(config.batch_size, lm.num_codebooks, frames, dtype=torch.long)
         heard = torch.zeros(config.batch_size, TEXT_TOKENS, text.in_features)
@@ -163,7 +168,8 @@ def _step(lm: MusicGen, config: TrainConfig) -> tuple[int, int]:
                 losses = musicgen.cross_entropy(lm, codes, {"description": (text(heard), mask)}).mean(0)
             left = meter.live
             losses.mean().backward()
-        return left, meter.peak
+        gradients = sum(p.grad.numel() * p.grad.element_size() for p in lm.parameters() if p.grad is not None)
+        return left, meter.peak, gradients
 
 
 def text_parameters(model: Mapping[str, Any], t5: Path | None) -> int:

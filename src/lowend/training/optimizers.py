@@ -7,13 +7,54 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.optim.adamw import adamw
 
 from lowend.errors import UserError
+from lowend.training import sharding
 from lowend.training.config import TrainConfig
 from lowend.training.team import ALONE, Team
 
 _LEAST_8BIT = 4096  # elements: smaller tensors keep their moments in float32 (bitsandbytes' min_8bit_size)
 _BLOCK = 256  # elements that share a scale
+
+
+class NarrowAdamW(torch.optim.AdamW):
+    """AdamW for gradients of narrower types than their weights'.
+
+    Each gradient is widened, and scaled by `clipping`, when its weight's turn comes: all of them at once would
+    take the memory that their types save.
+    """
+
+    clipping = torch.ones(())
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update every weight that has a gradient, as torch's fused kernel does."""
+        for group in self.param_groups:
+            for weight in (p for p in group["params"] if p.grad is not None):
+                kept = self.state[weight]
+                if not kept:
+                    kept["step"] = torch.zeros((), dtype=torch.float32)
+                    kept["exp_avg"], kept["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
+                wide = weight.grad.to(weight.dtype) * self.clipping
+                beta1, beta2 = group["betas"]
+                adamw(
+                    [weight], [wide], [kept["exp_avg"]], [kept["exp_avg_sq"]], [], [kept["step"]], fused=True,
+                    amsgrad=False, beta1=beta1, beta2=beta2, lr=group["lr"], weight_decay=group["weight_decay"],
+                    eps=group["eps"], maximize=False,
+                )  # fmt: skip
+
+
+def narrow(lm: nn.Module, config: TrainConfig, team: Team = ALONE) -> bool:
+    """Whether gradients may keep the type they were computed in, as they do on a CPU.
+
+    Nothing is lost: sums of several would be, so there must be one forward pass a step, by one process.
+    """
+    return (
+        (config.precision, config.optimizer, config.accumulate, team.size) == ("bf16", "adamw", 1, 1)
+        and not config.compile
+        and all(p.device.type == "cpu" for p in lm.parameters())
+    )
 
 
 def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> torch.optim.Optimizer:
@@ -26,7 +67,12 @@ def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> 
     """
     parameters = [p for p in lm.parameters() if p.requires_grad]
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
+        kind = torch.optim.AdamW
+        if narrow(lm, config, team):
+            kind = NarrowAdamW
+            for parameter in parameters:
+                parameter.grad_dtype = None  # any
+        return kind(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
     if team.sharded:
         raise UserError(
             "params.yaml: `train.optimizer: adamw8bit` keeps scales of whole weights: set `train.optimizer: adamw`, "
@@ -44,6 +90,17 @@ def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> 
         parameters, lr, betas=config.betas, weight_decay=config.weight_decay, min_8bit_size=_LEAST_8BIT
     )
     return made
+
+
+def clip(optimizer: torch.optim.Optimizer, limit: float) -> float:
+    """Have the next step scale the gradients down to a common norm of `limit`; returns the norm that they have."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    if not isinstance(optimizer, NarrowAdamW):
+        return sharding.clip(parameters, limit)
+    norms = [torch.linalg.vector_norm(p.grad, dtype=torch.float32) for p in parameters if p.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack(norms))
+    optimizer.clipping = (limit / (norm + 1e-6)).clamp(max=1.0)
+    return float(norm)
 
 
 def state_bytes(parameters: Iterable[nn.Parameter], config: TrainConfig) -> int:
