@@ -62,9 +62,9 @@ def config(**change: Any) -> TrainConfig:
     whole: dict[str, Any] = {
         "steps": 6, "batch_size": 2, "accumulate": 1, "segment_s": FRAMES / 50, "shortest_s": FRAMES / 50,
         "crops": "anywhere", "precision": "fp32", "checkpointing": False, "method": "full", "rank": 4, "alpha": 8.0,
-        "freeze": 0, "band_weights": (1.0, 1.0, 1.0), "schedule": "cosine", "warmup": 1, "weight_decay": 0.1,
-        "betas": (0.9, 0.95), "clip_norm": 1.0, "ema": 0.9, "cfg_dropout": 0.0, "word_dropout": 0.0,
-        "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,
+        "freeze": 0, "band_weights": (1.0, 1.0, 1.0), "codebook_weights": (), "schedule": "cosine", "warmup": 1,
+        "weight_decay": 0.1, "betas": (0.9, 0.95), "clip_norm": 1.0, "ema": 0.9, "cfg_dropout": 0.0,
+        "word_dropout": 0.0, "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,
         "compile": False, "optimizer": "adamw",
     }  # fmt: skip
     return TrainConfig(**whole | change)

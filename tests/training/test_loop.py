@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mini
+import numpy as np
 import pytest
 import torch
 
@@ -287,6 +288,23 @@ def test_band_weights_reach_the_training_and_ones_do_not(tmp_path: Path) -> None
         )
         worst = max(float((made.raw[k] - plain.raw[k]).abs().max()) for k in plain.raw)
         assert (worst < 1e-4) == equal
+
+
+def test_codebook_weights_say_what_counts_and_equal_ones_are_the_plain_loss(tmp_path: Path) -> None:
+    plain, _ = run(tmp_path / "plain")
+    equal, _ = run(tmp_path / "equal", codebook_weights=(2.0, 2.0, 2.0, 2.0))
+    assert mini.same(plain.raw, equal.raw)
+    first, log = run(tmp_path / "first", codebook_weights=(1.0, 0.0, 0.0, 0.0), weight_decay=0.0)
+    start = mini.lm().state_dict()
+    heads = {name: torch.equal(first.raw[name], start[name]) for name in start if name.startswith("linears.")}
+    assert [heads[f"linears.{k}.weight"] for k in range(4)] == [False, True, True, True]
+    assert log[0]["train_ce"] == pytest.approx(np.mean([log[0][f"train_ce_k{k}"] for k in range(4)]), rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0), (1.0,) * 8])
+def test_codebook_weights_of_another_model_are_refused(tmp_path: Path, weights: tuple[float, ...]) -> None:
+    with pytest.raises(UserError, match=r"`train.codebook_weights` holds \d weights, .* 4 parts \(k0, k1, k2, k3\)"):
+        run(tmp_path, codebook_weights=weights)
 
 
 def test_the_text_encoder_stays_as_it_is() -> None:

@@ -31,6 +31,7 @@ class TrainConfig:
     alpha: float  # of lora and dora: the update is scaled by alpha / rank
     freeze: int  # first layers of the decoder that stay as they are
     band_weights: tuple[float, float, float]  # low, mid, high
+    codebook_weights: tuple[float, ...]  # of the parts of the loss, or none: they count alike
     optimizer: str
     schedule: str
     warmup: int
@@ -66,6 +67,10 @@ class TrainConfig:
             raise ValueError(f"train.shortest_s must be above 0 and at most train.segment_s, got {self.shortest_s}")
         if min(self.band_weights) < 0 or max(self.band_weights) == 0:
             raise ValueError(f"train.band_weights must be 0 or more and not all 0, got {list(self.band_weights)}")
+        if self.codebook_weights and (min(self.codebook_weights) < 0 or max(self.codebook_weights) == 0):
+            raise ValueError(
+                f"train.codebook_weights must be 0 or more and not all 0, got {list(self.codebook_weights)}"
+            )
 
     @property
     def band_weighted(self) -> bool:

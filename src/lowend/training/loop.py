@@ -183,6 +183,21 @@ def _bear(problem: NotFinite, step: int, count: int, skips: int) -> None:
     logging.getLogger(__name__).warning("%s; going on without its batch, of the tracks %s", said, tracks)
 
 
+def _weights(given: Sequence[float], parts: Sequence[str]) -> Tensor:
+    """Weights [P] of the parts of a loss, with a mean of one: they say what counts, and the learning rate how much.
+
+    Raises:
+        UserError: there are more or fewer of them than parts.
+    """
+    if given and len(given) != len(parts):
+        raise UserError(
+            f"params.yaml: `train.codebook_weights` holds {len(given)} weights, and the loss of this model has "
+            f"{len(parts)} parts ({', '.join(parts)}): give each its own, or none with []"
+        )
+    weights = torch.tensor(given or [1.0] * len(parts))
+    return weights / weights.mean()
+
+
 def _step(
     family: Family[Model],
     lm: Model,
@@ -201,13 +216,14 @@ def _step(
     batches = [sampler.at(first + micro) for micro in range(config.accumulate)]
     weights = family.weigh(lm, batches)
     table = torch.zeros(config.accumulate, len(parts), device=next(lm.parameters()).device)
+    counts = _weights(config.codebook_weights, parts).to(table)
     optimizer.zero_grad(set_to_none=True)
     for micro in team.mine(config.accumulate):
         noise = torch.Generator().manual_seed(seed(sampler.name, "noise", first + micro))
         losses = sharding.run(family.losses, lm, batches[micro], weights[micro], config.precision, noise)
         # Position weights hold a batch's share of the step; without any, shares are equal.
         share = 1 / config.accumulate if weights[micro] is None else 1.0
-        (losses.mean() * share).backward()
+        ((losses * counts).mean() * share).backward()
         table[micro] = losses.detach() * share
     losses_by_batch = team.sum(table).cpu()
     for batch, row in zip(batches, losses_by_batch, strict=True):

@@ -164,7 +164,7 @@ def run(
     lm = musicgen.load(folders.init, "cpu" if crew.sharded else devices.best())
     code = cache.code(
         loop, loss, methods, optimizers, sharding, team, interrupt, data, store, schedule, resume, musicgen,
-        musicgen_family, decoder, conditioners, codebooks, takes,
+        musicgen_family, decoder, conditioners, codebooks, takes, cross_entropy,
     )  # fmt: skip
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
     scratch = cache.scratch("train", key, settings, inputs, code)
