@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -15,14 +15,15 @@ from lowend.training.config import TrainConfig
 from lowend.training.team import ALONE, Team
 
 _LEAST_8BIT = 4096  # elements: smaller tensors keep their moments in float32 (bitsandbytes' min_8bit_size)
+_PIECE = 2**18  # elements that are widened at a time: a megabyte
 _BLOCK = 256  # elements that share a scale
 
 
 class NarrowAdamW(torch.optim.AdamW):
     """AdamW for gradients of narrower types than their weights'.
 
-    Each gradient is widened, and scaled by `clipping`, when its weight's turn comes: all of them at once would
-    take the memory that their types save.
+    They are widened, and scaled by `clipping`, a piece at a time that stays in the processor's cache: all of them
+    at once would take the memory that their types save.
     """
 
     clipping = torch.ones(())
@@ -31,18 +32,27 @@ class NarrowAdamW(torch.optim.AdamW):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every weight that has a gradient, as torch's fused kernel does."""
         for group in self.param_groups:
+            beta1, beta2 = group["betas"]
             for weight in (p for p in group["params"] if p.grad is not None):
                 kept = self.state[weight]
                 if not kept:
                     kept["step"] = torch.zeros((), dtype=torch.float32)
                     kept["exp_avg"], kept["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-                wide = weight.grad.to(weight.dtype) * self.clipping
-                beta1, beta2 = group["betas"]
-                adamw(
-                    [weight], [wide], [kept["exp_avg"]], [kept["exp_avg_sq"]], [], [kept["step"]], fused=True,
-                    amsgrad=False, beta1=beta1, beta2=beta2, lr=group["lr"], weight_decay=group["weight_decay"],
-                    eps=group["eps"], maximize=False,
-                )  # fmt: skip
+                moments = (kept["exp_avg"].view(-1).split(_PIECE), kept["exp_avg_sq"].view(-1).split(_PIECE))
+                for part, wide, *own in zip(weight.view(-1).split(_PIECE), _pieces(weight.grad), *moments, strict=True):
+                    adamw(
+                        [part], [wide.mul_(self.clipping)], [own[0]], [own[1]], [], [kept["step"].clone()], fused=True,
+                        amsgrad=False, beta1=beta1, beta2=beta2, lr=group["lr"], weight_decay=group["weight_decay"],
+                        eps=group["eps"], maximize=False,
+                    )  # fmt: skip
+                kept["step"] += 1
+
+
+def _pieces(grad: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Pieces of a gradient in float32, each valid until the next."""
+    room = torch.empty(min(_PIECE, grad.numel()))
+    for piece in grad.reshape(-1).split(_PIECE):
+        yield room[: len(piece)].copy_(piece)
 
 
 def narrow(lm: nn.Module, config: TrainConfig, team: Team = ALONE) -> bool:
@@ -97,7 +107,7 @@ def clip(optimizer: torch.optim.Optimizer, limit: float) -> float:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     if not isinstance(optimizer, NarrowAdamW):
         return sharding.clip(parameters, limit)
-    norms = [torch.linalg.vector_norm(p.grad, dtype=torch.float32) for p in parameters if p.grad is not None]
+    norms = [torch.linalg.vector_norm(wide) for p in parameters if p.grad is not None for wide in _pieces(p.grad)]
     norm = torch.linalg.vector_norm(torch.stack(norms))
     optimizer.clipping = (limit / (norm + 1e-6)).clamp(max=1.0)
     return float(norm)
