@@ -19,6 +19,7 @@ def run(where: Path, *command: str, ok: bool = True) -> str:
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LOWEND_OFFLINE": "1"}
     env |= {"DVC_NO_ANALYTICS": "1", "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "LOWEND_SCRATCH": "scratch"}
     env |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t", "PYTHONPATH": str(where / "src")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # users' Pythons leave bytecode beside the code that DVC watches
     done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     assert not ok or done.returncode == 0, output[-4000:]
