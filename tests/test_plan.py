@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,12 @@ def test_autocast_keeps_a_copy_of_the_weights_on_a_gpu() -> None:
     wide, narrow = (memory.predict(small(), None, replace(CONFIG, precision=p), True, 0) for p in ("fp32", "bf16"))
     assert (wide.copies, narrow.copies) == (0, 2 * narrow.parameters)
     assert narrow.on_device >= narrow.weights + narrow.averaged + narrow.optimizer + narrow.step + narrow.copies
+
+
+def test_eight_bits_are_planned_where_bitsandbytes_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    assert predicted(optimizer="adamw8bit", precision="bf16").optimizer < predicted().optimizer
 
 
 def test_operations_follow_the_work() -> None:

@@ -81,8 +81,11 @@ def bf16_steps(lm: musicgen.MusicGen, optimizer: torch.optim.Optimizer, clip_nor
     return norms
 
 
-@pytest.mark.parametrize("clip_norm", [1e-3, 1e3])
-def test_gradients_keep_bfloat16_and_lose_nothing(clip_norm: float) -> None:
+@pytest.mark.parametrize(("clip_norm", "piece"), [(1e-3, 2**18), (1e3, 2**18), (1e-3, 1000)])
+def test_gradients_keep_bfloat16_and_lose_nothing(
+    clip_norm: float, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizers, "_PIECE", piece)
     wide, narrow, half = mini.lm().train(), mini.lm().train(), mini.config(precision="bf16")
     plain = torch.optim.AdamW(wide.parameters(), 1e-2, half.betas, weight_decay=half.weight_decay, fused=True)
     optimizer = optimizers.build(narrow, half, 1e-2)

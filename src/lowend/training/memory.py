@@ -158,7 +158,7 @@ def _step(lm: MusicGen, config: TrainConfig, narrow: bool) -> tuple[int, int, in
         lm.load_state_dict(fresh, assign=True)
         lm.train()
         if narrow:
-            optimizers.build(lm, config, 0.0)
+            optimizers.keep_types(lm, config)
         lm.transformer.checkpointing = config.checkpointing
         codes = torch.zeros(config.batch_size, lm.num_codebooks, frames, dtype=torch.long)
         heard = torch.zeros(config.batch_size, TEXT_TOKENS, text.in_features)

@@ -38,10 +38,10 @@ class NarrowAdamW(torch.optim.AdamW):
                 if not kept:
                     kept["step"] = torch.zeros((), dtype=torch.float32)
                     kept["exp_avg"], kept["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-                moments = (kept["exp_avg"].view(-1).split(_PIECE), kept["exp_avg_sq"].view(-1).split(_PIECE))
-                for part, wide, *own in zip(weight.view(-1).split(_PIECE), _pieces(weight.grad), *moments, strict=True):
+                split = [x.view(-1).split(_PIECE) for x in (weight, kept["exp_avg"], kept["exp_avg_sq"])]
+                for wide, part, mean, square in zip(_pieces(weight.grad), *split, strict=True):
                     adamw(
-                        [part], [wide.mul_(self.clipping)], [own[0]], [own[1]], [], [kept["step"].clone()], fused=True,
+                        [part], [wide.mul_(self.clipping)], [mean], [square], [], [kept["step"].clone()], fused=True,
                         amsgrad=False, beta1=beta1, beta2=beta2, lr=group["lr"], weight_decay=group["weight_decay"],
                         eps=group["eps"], maximize=False,
                     )  # fmt: skip
@@ -55,16 +55,19 @@ def _pieces(grad: torch.Tensor) -> Iterator[torch.Tensor]:
         yield room[: len(piece)].copy_(piece)
 
 
-def narrow(lm: nn.Module, config: TrainConfig, team: Team = ALONE) -> bool:
-    """Whether gradients may keep the type they were computed in, as they do on a CPU.
+def keep_types(lm: nn.Module, config: TrainConfig, team: Team = ALONE) -> bool:
+    """Let gradients keep the type they are computed in, where that is possible; whether it is, as on a CPU.
 
     Nothing is lost: sums of several would be, so there must be one forward pass a step, by one process.
     """
-    return (
+    possible = (
         (config.precision, config.optimizer, config.accumulate, team.size) == ("bf16", "adamw", 1, 1)
         and not config.compile
         and all(p.device.type == "cpu" for p in lm.parameters())
     )
+    for parameter in (p for p in lm.parameters() if possible and p.requires_grad):
+        parameter.grad_dtype = None  # any
+    return possible
 
 
 def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> torch.optim.Optimizer:
@@ -77,11 +80,7 @@ def build(lm: nn.Module, config: TrainConfig, lr: float, team: Team = ALONE) -> 
     """
     parameters = [p for p in lm.parameters() if p.requires_grad]
     if config.optimizer == "adamw":
-        kind = torch.optim.AdamW
-        if narrow(lm, config, team):
-            kind = NarrowAdamW
-            for parameter in parameters:
-                parameter.grad_dtype = None  # any
+        kind = NarrowAdamW if keep_types(lm, config, team) else torch.optim.AdamW
         return kind(parameters, lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
     if team.sharded:
         raise UserError(
