@@ -145,9 +145,9 @@ def listener(codec: Path, real: Sequence[Item], train: Sequence[tuple[Item, np.n
     """The ears of an evaluation, with songs in place of the tracks of a pipeline."""
     ears = Ears(EMBEDDERS["starter"](KIT / "tagger"), tagger.load(KIT / "tagger"), None)
     model = codecs.load(codec)
-    tracks = [ears.embedder.embed(item.wav, item.rate) for item in real]
+    tracks = [ears.embedder.embed(*item.levelled) for item in real]
     prints = memorisation.Fingerprints([(item.clip.file, codes[0]) for item, codes in train])
-    trained = [ears.embedder.embed(item.wav, item.rate) for item, _ in train]
+    trained = [ears.embedder.embed(*item.levelled) for item, _ in train]
     pieces = [
         memorisation.nearest(codecs.encode(model, item.wav)[0].astype(np.int64), windows, prints, trained)
         for item, windows in zip(real, tracks, strict=True)

@@ -15,6 +15,7 @@ from lowend.errors import script
 from lowend.metrics import classifier, embedders, reference
 from lowend.metrics.classifier import Label, Song
 from lowend.metrics.embedders import Embeddings
+from lowend.metrics.level import levelled
 from lowend.models import codec as codecs
 from lowend.models import devices
 from lowend.tracks import read_tracks, write_json
@@ -46,7 +47,7 @@ def main() -> None:
     def hear(row: Tokens) -> Embeddings:
         """As much of a track's middle as a clip holds: a class is harder to tell from less."""
         (sound,) = reference.decoded(decoder, [row], asked["generate.seconds"])
-        return embedder.embed(*sound)
+        return embedder.embed(*levelled(*sound))
 
     def of(*sides: str) -> list[Song]:
         tables = [(genre, args.splits / genre / f"{side}.csv") for genre in asked["genres"] for side in sides]

@@ -77,9 +77,7 @@ def test_gains_only_lower_and_meet_at_the_quieter(first: float, second: float) -
     assert max(gains) == 0 and first + gains[0] == pytest.approx(second + gains[1])
 
 
-def test_silence_and_what_is_too_short_lower_nothing() -> None:
-    assert listening.lufs(tone(0.0), RATE) == -math.inf
-    assert listening.lufs(tone(0.5, seconds=0.1), RATE) == -math.inf
+def test_silence_lowers_nothing() -> None:
     assert listening.gains_db(-math.inf, -20.0) == (0.0, 0.0)
     sounds = listening.pair(("a", "b"), (item(tone(0.0)), item(tone(0.5))), 96_000)
     assert sounds[0].heard == "silent" and sounds[1].heard.endswith("played at +0.0 dB")

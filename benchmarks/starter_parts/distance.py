@@ -18,17 +18,16 @@ import numpy as np
 from lowend import kit as kits
 from lowend import params
 from lowend.audio.io import Wave
-from lowend.audio.loudness import integrated_lufs
 from lowend.errors import UserError
 from lowend.metrics import fad, mmd
 from lowend.metrics.bootstrap import Estimate
 from lowend.metrics.embedders import Embeddings
+from lowend.metrics.level import levelled
 from lowend.models import musicnn
 from lowend.workers import parallel_map
 from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
-LUFS = -20.0
 REAL_SONGS = 32
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
@@ -45,11 +44,8 @@ _embedder = lru_cache(maxsize=1)(musicnn.load)
 
 
 def _embed(sound: tuple[Wave, int]) -> Embeddings:
-    """musicnn's penultimate layer of a clip [C, S] at `LUFS`, [windows, 200]; silence stays as it is."""
-    wav, rate = sound
-    loudness = integrated_lufs(wav, rate)
-    gain = 10 ** ((LUFS - loudness) / 20) if np.isfinite(loudness) else 1.0
-    return musicnn.embeddings(_embedder(), (wav * gain).astype(np.float32), rate)
+    """musicnn's penultimate layer of a clip [C, S] at the loudness that evaluations hear at, [windows, 200]."""
+    return musicnn.embeddings(_embedder(), *levelled(*sound))
 
 
 def _unheard(folder: Path, song: Song) -> tuple[Wave, int]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowend.audio import io as audio
-from lowend.audio import loudness
 from lowend.audio.io import Wave
+from lowend.audio.loudness import integrated_lufs
 from lowend.metrics.intake import Item
 from lowend.page import data_uri
 from lowend.tracks import number
@@ -27,7 +27,6 @@ MOST_BYTES = 24_000_000
 """Of a page. Its clips are coded as finely as this allows, and the last prompts are left out where it does not."""
 
 BIT_RATES = (32_000, 96_000)  # bits a second, the least and the most, of all channels of a clip
-LUFS_SECONDS = 0.4  # a loudness is that of blocks of this length
 WIDTH, WAVE_ROWS, ROWS = 400, 32, 96  # pixels of a picture: the waveform above the spectrogram
 LOWEST_HZ, HIGHEST_HZ, DEPTH_DB = 20.0, 16_000.0, 70.0
 
@@ -99,13 +98,6 @@ def budget(lengths_s: Sequence[float]) -> tuple[int, int]:
     return min(1, len(lengths_s)), least
 
 
-def lufs(wav: Wave, rate: int) -> float:
-    """Integrated loudness of [C, S] in LUFS; -inf for what is silent or too short to have one."""
-    if wav.shape[1] < LUFS_SECONDS * rate:
-        return -math.inf
-    return loudness.integrated_lufs(wav, rate)
-
-
 def gains_db(first_lufs: float, second_lufs: float) -> tuple[float, float]:
     """Gains that bring the louder of two to the other's loudness; none where one of them is silent."""
     if not math.isfinite(first_lufs) or not math.isfinite(second_lufs):
@@ -116,7 +108,7 @@ def gains_db(first_lufs: float, second_lufs: float) -> tuple[float, float]:
 
 def pair(names: tuple[str, str], items: tuple[Item, Item], bit_rate: int) -> list[Sound]:
     """Both sides of a prompt at the loudness of the quieter one, so that none wins by being louder."""
-    levels = [lufs(item.wav, item.rate) for item in items]
+    levels = [integrated_lufs(item.wav, item.rate) for item in items]
     gains = gains_db(levels[0], levels[1])
     return [
         _sound(name, item, level, gain, bit_rate)

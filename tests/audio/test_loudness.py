@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowend.audio.dynamics import loudness_range
-from lowend.audio.loudness import METERS_DIFFER_DB, Target, integrated_lufs, track_gain, true_peak_dbtp
+from lowend.audio.loudness import METERS_DIFFER_DB, Target, at, integrated_lufs, track_gain, true_peak_dbtp
 
 RATE = 48000
 MUSIC = np.random.default_rng(0).standard_normal((2, 3 * RATE)).astype(np.float32)
@@ -43,6 +43,26 @@ def test_silence_is_left_out_by_the_gate() -> None:
     gap = np.concatenate([tone, np.zeros_like(tone), tone], 1)
     assert integrated_lufs(gap, RATE) == pytest.approx(integrated_lufs(tone, RATE), abs=0.3)
     assert integrated_lufs(np.zeros((1, RATE), np.float32), RATE) == -np.inf
+
+
+def test_what_is_shorter_than_a_block_has_no_loudness() -> None:
+    tone = sine(997, 0)
+    assert integrated_lufs(tone[:, : RATE // 10], RATE) == -np.inf
+    assert integrated_lufs(tone[:, : 2 * RATE // 5], RATE) == pytest.approx(-3.01, abs=0.1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-30, 12), st.floats(-40, 0))
+def test_sound_is_brought_to_a_loudness_with_its_shape_kept(gain_db: float, lufs: float) -> None:
+    given_ = MUSIC * np.float32(10 ** (gain_db / 20))
+    made = at(given_, RATE, lufs)
+    assert made.dtype == np.float32 and integrated_lufs(made, RATE) == pytest.approx(lufs, abs=1e-3)
+    np.testing.assert_allclose(made / np.abs(made).max(), MUSIC / np.abs(MUSIC).max(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("wav", "lufs"), [(0 * MUSIC, -16.0), (MUSIC[:, :1000], -16.0), (MUSIC, -np.inf)])
+def test_sound_without_a_loudness_stays_as_it_is(wav: np.ndarray, lufs: float) -> None:
+    assert at(wav, RATE, lufs) is wav
 
 
 @pytest.mark.parametrize(("phase", "sample_db"), [(np.pi / 4, -3.01), (np.pi / 8, -0.69), (np.pi / 2, 0.0)])

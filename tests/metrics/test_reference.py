@@ -12,7 +12,7 @@ import torch
 
 from lowend import captions, shards
 from lowend.metrics import reference
-from lowend.metrics.embedders import EMBEDDERS
+from lowend.metrics.embedders import EMBEDDERS, Embedder
 from lowend.metrics.reference import Ears, Folders
 from lowend.models import codec as codecs
 from lowend.models import tagger
@@ -82,6 +82,29 @@ def test_held_out_tracks_are_heard_once_and_remembered_exactly(
     for a, b in zip([*first.tracks, *first.tags], [*again.tracks, *again.tags], strict=True):
         np.testing.assert_array_equal(a, b)
     assert again.sounds == first.sounds and again.probabilities == first.probabilities
+
+
+def test_real_music_is_heard_at_one_loudness(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = codecs.decode
+    heard: dict[float, list[float]] = {}
+    figures = {}
+    for gain in (1.0, 0.1):
+        levels = heard[gain] = []
+
+        def ear(wav: np.ndarray, rate: int, levels: list[float] = levels) -> np.ndarray:
+            levels.append(float(wav.std()))
+            return np.zeros((1, 1))
+
+        monkeypatch.setattr(codecs, "decode", lambda *given, gain=gain: [gain * wav for wav in decode(*given)])
+        ears = Ears(Embedder(ear, 1, lambda _: {}), tagger.load(KIT), lambda wav, rate: np.array([float(wav.std())]))
+        figures[gain] = reference.real(folders, ears, f"{gain}")
+        reference.trained(folders, ears, f"{gain}", clip_s=3.0)
+        reference.real_parts(folders, ears, f"{gain}", ["low"], folders.model)
+    assert len(heard[1.0]) == 4 + 8 + 2 + 4 and sorted(heard[0.1]) == pytest.approx(sorted(heard[1.0]), rel=1e-3)
+    loud, quiet = figures[1.0], figures[0.1]
+    np.testing.assert_allclose(quiet.tags, loud.tags, rtol=1e-3)
+    assert quiet.probabilities[0] == pytest.approx(loud.probabilities[0], abs=1e-3)
+    assert quiet.sounds[0].lufs == pytest.approx(loud.sounds[0].lufs - 20, abs=0.1), "a level is told as it is"
 
 
 def test_another_track_another_split_or_another_ear_is_heard_anew(folders: Folders) -> None:

@@ -18,8 +18,8 @@ import pedalboard
 from scipy.fft import irfft, rfft
 from scipy.signal import butter, sosfilt
 
+from lowend.audio import loudness
 from lowend.audio.io import Wave
-from lowend.audio.loudness import integrated_lufs
 from lowend.audio.lowband import below
 from lowend.seeds import rng, seed
 from lowend.takes import Change
@@ -109,10 +109,9 @@ def as_loud(made: Wave, like: Wave, rate: int) -> Wave:
     Equal power is not equal loudness: what drive adds to the treble is heard, what pitch moves below
     40 Hz is not.
     """
-    missing = integrated_lufs(like, rate) - integrated_lufs(made, rate)
-    gain = 10 ** (missing / 20) if math.isfinite(missing) else 1.0
-    peak = float(np.abs(made).max(initial=0)) * gain
-    return (made * (gain * min(1.0, _CEILING / peak if peak > 0 else 1.0))).astype(np.float32)
+    levelled = loudness.at(made, rate, loudness.integrated_lufs(like, rate))
+    peak = float(np.abs(levelled).max(initial=0))
+    return levelled * np.float32(min(1.0, _CEILING / peak if peak > 0 else 1.0))
 
 
 def shift(wav: Wave, rate: int, change: Change) -> Wave:

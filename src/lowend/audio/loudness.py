@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from lowend.audio.io import Wave
 SAMPLE_CEILING = 0.99  # of every view: 24-bit FLAC has no headroom above 1.0
 TOLERANCE_LU = 0.02
 METERS_DIFFER_DB = 0.2  # true-peak meters do, by their interpolators: peaks are held this much lower
+SHORTEST_S = 0.4
+"""The shortest audio that has a loudness: one gating block (BS.1770-4)."""
 MAX_DRIVE_DB = 20.0
 """How far the limiter is driven at most: a track of clicks in silence has no loudness to be had."""
 
@@ -51,8 +54,16 @@ class Gain:
 
 
 def integrated_lufs(wav: Wave, rate: int) -> float:
-    """Integrated loudness of [C, S] in LUFS (ITU-R BS.1770-4); -inf for silence."""
+    """Integrated loudness of [C, S] in LUFS (ITU-R BS.1770-4); -inf for silence and below `SHORTEST_S`."""
+    if wav.shape[1] < SHORTEST_S * rate:
+        return -math.inf
     return float(pyloudnorm.Meter(rate).integrated_loudness(wav.T.astype(np.float64)))
+
+
+def at(wav: Wave, rate: int, lufs: float) -> Wave:
+    """[C, S] at an integrated loudness, wherever its peaks then are; as it is where it or `lufs` is -inf."""
+    gain_db = lufs - integrated_lufs(wav, rate)
+    return (wav * 10 ** (gain_db / 20)).astype(np.float32) if math.isfinite(gain_db) else wav
 
 
 def true_peak_dbtp(wav: Wave) -> float:

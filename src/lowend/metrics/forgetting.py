@@ -137,7 +137,7 @@ def _judge(item: Item, backend: str) -> Adherence:
 
 
 def _heard(item: Item, found: Adherence, ears: Ears) -> Heard:
-    sound = (item.wav, item.rate)
+    sound = item.levelled
     return Heard(
         tempo_right=found.tempo_right,
         key_right=found.key_right,
@@ -155,7 +155,7 @@ def _leak(item: Item, is_silent: bool, ears: Ears) -> float | None:
         return None
     if is_silent:
         return 0.0
-    found = tagger.probabilities(ears.starter, item.wav, item.rate)
+    found = tagger.probabilities(ears.starter, *item.levelled)
     return sum(found[name] for name in ears.learned)
 
 

@@ -12,6 +12,7 @@ from lowend import clips
 from lowend.audio.io import Wave, read_flac
 from lowend.clips import Clip
 from lowend.errors import UserError
+from lowend.metrics import level
 
 _SILENCE = (np.zeros((1, 32_000), np.float32), 32_000)
 
@@ -24,6 +25,11 @@ class Item:
     wav: Wave
     rate: int
     is_broken: bool
+
+    @property
+    def levelled(self) -> tuple[Wave, int]:
+        """The audio at the loudness that all is heard at, and its Hz."""
+        return level.levelled(self.wav, self.rate)
 
 
 def read(folder: Path) -> list[Item]:

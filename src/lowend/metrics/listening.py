@@ -84,12 +84,12 @@ def hear(listener: Listener, items: Sequence[Item]) -> Heard:
         ValueError: there are too few windows for FAD or too few clips for MMD.
     """
     ear, held = listener.ears.embedder, listener.parts
-    embedded = thread_map(lambda item: ear.embed(item.wav, item.rate), items)
+    embedded = thread_map(lambda item: ear.embed(*item.levelled), items)
     if listener.kernels is None:
         return Heard(items, embedded, None, {})
     fad.check(listener.background, np.concatenate(embedded), ear.least_windows)
     kernels = mmd.kernels(listener.kernels, embedded)
-    cut = parts.embed(((item.wav, item.rate) for item in items), held.background, ear.embed, held.separator)
+    cut = parts.embed((item.levelled for item in items), held.background, ear.embed, held.separator)
     for part, windows in held.background.items():
         fad.check(windows, np.concatenate(cut[part]), ear.least_windows)
     return Heard(items, embedded, kernels, cut)
@@ -128,7 +128,7 @@ def judge(
     else:
         metrics |= mark("memorisation")
     tagger_of = listener.ears.tags
-    tags = thread_map(lambda item: tagger_of(item.wav, item.rate), heard.items) if tagger_of else []
+    tags = thread_map(lambda item: tagger_of(*item.levelled), heard.items) if tagger_of else []
     if tags:
         metrics |= kld.score(listener.real.tags, tags, resamples, name)
     scores = [_clap(listener.clap, item) for item in heard.items]
@@ -171,7 +171,7 @@ def _distances(heard: Heard, listener: Listener, resamples: int, name: str) -> d
 def _genre(heard: Heard, listener: Listener, asked: Sequence[str], resamples: int, name: str) -> dict[str, float]:
     if not asked:
         return {}
-    found = [tagger.probabilities(listener.ears.starter, item.wav, item.rate) for item in heard.items]
+    found = [tagger.probabilities(listener.ears.starter, *item.levelled) for item in heard.items]
     wanted = [item.clip.sub_genre for item in heard.items]
     return {
         **genre.summarise(found, asked, resamples, name),
@@ -207,7 +207,7 @@ def _memory(
 
 
 def _clap(score: clap.Score | None, item: Item) -> float | None:
-    return score(item.wav, item.rate, item.clip.prompt) if score and not item.is_broken else None
+    return score(*item.levelled, item.clip.prompt) if score and not item.is_broken else None
 
 
 def _divergences(real: Sequence[Tags], tags: Sequence[Tags], count: int) -> list[float | None]:

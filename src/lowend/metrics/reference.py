@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from lowend import cache, captions
-from lowend.audio import windows
+from lowend.audio import loudness, windows
 from lowend.audio.io import Wave
-from lowend.metrics import clap, embedders, kld, memorisation, parts, sound
+from lowend.metrics import clap, embedders, kld, level, memorisation, parts, sound
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.kld import Tags
+from lowend.metrics.level import levelled
 from lowend.metrics.memorisation import Fingerprints, Nearest
 from lowend.metrics.sound import Sound
 from lowend.models import audioset, devices, latents, musicgen, musicnn, pann, tagger, vggish
@@ -124,7 +125,7 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
 def digest(folders: Folders, *settings: object) -> Path:
     """Where scratch keeps what follows from these folders, these settings and this code."""
     read = (cache.files(folder) for folder in (folders.codec, folders.tokens, folders.splits, folders.kit))
-    heard = (audioset, clap, embedders, latents, musicnn, pann, tagger, vggish, windows)
+    heard = (audioset, clap, embedders, latents, level, loudness, musicnn, pann, tagger, vggish, windows)
     code = cache.code(kld, memorisation, sound, *heard)
     return cache.scratch("reference", *read, code, *settings).with_suffix(".npz")
 
@@ -160,13 +161,13 @@ def real(folders: Folders, ears: Ears, name: str) -> Real:
 def _hear_real(folders: Folders, ears: Ears, rows: Sequence[Tokens]) -> Arrays:
     sounds = decoded(codecs.load(folders.codec, devices.best()), rows, REAL_S)
     figures = [list(asdict(sound.measure(*one)).values()) for one in sounds]
-    tags = ears.tags
+    heard, tags = [levelled(*one) for one in sounds], ears.tags
     return {
-        **join("windows", thread_map(lambda one: ears.embedder.embed(*one), sounds)),
-        "probabilities": np.array([list(tagger.probabilities(ears.starter, *one).values()) for one in sounds]),
+        **join("windows", thread_map(lambda one: ears.embedder.embed(*one), heard)),
+        "probabilities": np.array([list(tagger.probabilities(ears.starter, *one).values()) for one in heard]),
         "low_shares": np.array([sound.shares(*one, (20, 200))[0] for one in sounds]),
         "sounds": np.array(figures, np.float64),
-        "tags": np.array(thread_map(lambda one: tags(*one), sounds) if tags else []),
+        "tags": np.array(thread_map(lambda one: tags(*one), heard) if tags else []),
     }
 
 
@@ -178,7 +179,7 @@ def real_parts(
     def hear() -> Arrays:
         codec = codecs.load(folders.codec, devices.best())
         sounds = decoded(codec, held_out(folders.tokens, folders.splits), REAL_S)
-        found = parts.embed(sounds, wanted, ears.embedder.embed, separator)
+        found = parts.embed((levelled(*one) for one in sounds), wanted, ears.embedder.embed, separator)
         return {key: array for part, windows in found.items() for key, array in join(part, windows).items()}
 
     if not wanted:
@@ -210,6 +211,6 @@ def _hear_trained(folders: Folders, ears: Ears, rows: Sequence[Tokens], clip_s: 
         samples = round(clip_s * rate)
         for n, piece in enumerate(memorisation.pieces(again, frames)):
             codes.append(piece)
-            windows.append(ears.embedder.embed(wav[:, n * samples : (n + 1) * samples], rate))
-    heard = thread_map(lambda one: ears.embedder.embed(*one), decoded(codec, rows, TRAIN_S))
+            windows.append(ears.embedder.embed(*levelled(wav[:, n * samples : (n + 1) * samples], rate)))
+    heard = thread_map(lambda one: ears.embedder.embed(*levelled(*one)), decoded(codec, rows, TRAIN_S))
     return {**join("windows", heard), **join("codes", codes), **join("pieces", windows)}

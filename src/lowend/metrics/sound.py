@@ -25,7 +25,6 @@ SILENT_PEAK = 1e-3
 MOST_LOST_DB = 60.0
 """What folding to mono is said to lose at most: opposite channels lose everything."""
 
-_BLOCK_S = 0.4  # shortest audio that has a loudness (BS.1770)
 _HOP_S = 0.005
 _FLOOR_DB = 50.0  # below the loudest hop, where rises no longer count
 _EQUAL = 1e-6  # of the peak: a 24-bit file keeps equal samples equal, and a 20 Hz sine moves faster
@@ -79,7 +78,7 @@ def measure(wav: Wave, rate: int) -> Sound:
     if is_silent(wav):
         return SILENCE
     sub, bass = shares(wav, rate, (20, 60, 200))
-    lufs = integrated_lufs(wav, rate) if wav.shape[1] > _BLOCK_S * rate else -np.inf
+    lufs = integrated_lufs(wav, rate)
     return Sound(
         sub_share=sub,
         bass_share=bass,
