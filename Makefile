@@ -68,7 +68,10 @@ lock:
 	uv pip install --quiet --dry-run --no-deps --python-version 3.12 --python-platform aarch64-manylinux_2_35 --target $(VENV)/lock-check -r requirements.txt
 
 # Training up to the codes is one thread, so two stages run at a time; the last `dvc repro` runs what is left or failed.
+# DVC watches src/lowend/synth from outside, where no .dvcignore reaches: bytecode would make it another folder.
+kit: export PYTHONDONTWRITEBYTECODE = 1
 kit: setup
+	find src/lowend/synth -name __pycache__ -prune -exec rm -r {} +
 	cd starter/build && { [ -d .dvc ] || dvc init -q --no-scm; }
 	cd starter/build && { dvc repro -s separator refine & dvc repro -s codec; wait; }
 	cd starter/build && dvc repro
