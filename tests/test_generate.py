@@ -11,10 +11,11 @@ import generate
 from lowend import clips
 from lowend.errors import UserError
 from lowend.models import codec, musicgen
+from lowend.models.sampling import Sampling
 from lowend.seeds import seed
 from lowend.tracks import write_json
 
-SETTINGS = "seed: 3\ngenerate: {clips: 2, seconds: 0.5, top_k: 250, temperature: 0.8, guidance: 3.0%s}\n"
+SETTINGS = "seed: 3\ngenerate: {clips: 2, seconds: 0.5, top_k: 250, top_p: 0.0, temperature: 0.8, guidance: 3.0%s}\n"
 PROMPTS = ["trap hip-hop at 140 BPM in F minor", "dark dubstep"]
 
 
@@ -33,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_its_clips_are_those_of_musicgen_and_the_codec(folder: Path) -> None:
     generate.main()
     seeds = [seed(3, "both", n) for n in range(2)]
-    codes = musicgen.generate(musicgen.load(folder / "base"), PROMPTS, seeds, 25, 250, 0.8, 3.0)
+    codes = musicgen.generate(musicgen.load(folder / "base"), PROMPTS, seeds, 25, Sampling(250, 0.0, 0.8, 3.0))
     heard = codec.load(folder / "codec")
     clips.write(
         folder / "wanted", [clips.Prompt(p, "", None, "") for p in PROMPTS], seeds, codec.decode(heard, codes), 32000
@@ -46,7 +47,7 @@ def test_clips_of_before_outlive_an_unknown_family_and_an_unknown_setting(folder
     Path("clips").mkdir()
     Path("clips/000.flac").write_text("of before")
     Path("params.yaml").write_text(SETTINGS % ", steps: 9")
-    with pytest.raises(UserError, match="`generate.steps` is unknown; known are clips, seconds, top_k, temperature, g"):
+    with pytest.raises(UserError, match="`generate.steps` is unknown; known are clips, seconds, top_k, top_p, temp"):
         generate.main()
     write_json(folder / "base/lineage.json", {"family": "audioldm"})
     with pytest.raises(UserError, match="base/lineage.json: `family` is 'audioldm', and known are musicgen"):

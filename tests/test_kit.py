@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lowend import kit
+from lowend.models.sampling import Sampling
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,5 +27,5 @@ def test_a_kit_is_unpacked_once_and_another_one_elsewhere(tmp_path: Path, monkey
 
 def test_sampling_is_what_params_say(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("generate: {clips: 1, seconds: 2.0, top_k: 7, temperature: 1, guidance: 2}\n")
-    assert kit.sampling(path) == kit.Sampling(7, 1.0, 2.0)
+    path.write_text("generate: {clips: 1, seconds: 2.0, top_k: 7, top_p: 0, temperature: 1, guidance: 2}\n")
+    assert kit.sampling(path) == Sampling(7, 0.0, 1.0, 2.0)

@@ -12,6 +12,7 @@ from lowend import kit, kitpage
 from lowend.audio.io import decode
 from lowend.errors import UserError
 from lowend.kitpage import Group
+from lowend.models.sampling import Sampling
 from lowend.tracks import write_json
 
 RATE = 32000
@@ -21,7 +22,7 @@ ROWS = [
     {"row": "base LM: tempo <right>", "value": 0.25, "bar": 0.5, "passed": False, "figures": {}},
     {"row": "make repro: seconds", "value": None, "bar": None, "passed": False, "figures": {"not_run": "why"}},
 ]
-SAMPLING = kit.Sampling(250, 1.0, 3.0)
+SAMPLING = Sampling(250, 0.0, 1.0, 3.0)
 
 
 def tone(hz: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from lowend.clips import Clip
 from lowend.metrics import adherence
 from lowend.models import codec as codecs
 from lowend.models import musicgen
+from lowend.models.sampling import Sampling
 from lowend.seeds import rng, seed
 from lowend.workers import parallel_map
 from starter_parts import songs, tagging
@@ -37,7 +38,7 @@ class _Batch:
     home: Path
     model: Path
     codec: Path
-    sampling: kits.Sampling
+    sampling: Sampling
     prompts: tuple[clips.Prompt, ...]
     seeds: tuple[int, ...]
 
@@ -71,9 +72,7 @@ def _make(job: _Batch) -> None:
         [prompt.text for prompt in job.prompts],
         job.seeds,
         round(SECONDS * musicgen.FRAME_RATE),
-        job.sampling.top_k,
-        job.sampling.temperature,
-        job.sampling.guidance,
+        job.sampling,
     )
     codec = load_codec(job.codec)
     partial_home = job.home.with_suffix(".tmp")

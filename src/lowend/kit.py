@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 
 from lowend import cache, params
 from lowend.models import base
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the pipeline samples clips: what section `generate` of params.yaml says of it."""
-
-    top_k: int
-    temperature: float
-    guidance: float
+from lowend.models.sampling import Sampling
 
 
 def sampling(path: Path) -> Sampling:
-    """The settings of a params.yaml."""
+    """How the pipeline samples clips: what section `generate` of a params.yaml says of it."""
     section = params.load("generate", path=path)["generate"]
-    return Sampling(int(section["top_k"]), float(section["temperature"]), float(section["guidance"]))
+    return params.build(Sampling, {field.name: section[field.name] for field in fields(Sampling)}, "generate")
 
 
 def unpack(musicgen: Path) -> Path:

@@ -19,6 +19,7 @@ from lowend.audio.separation import Separator
 from lowend.errors import UserError
 from lowend.models import codec as codecs
 from lowend.models import musicgen
+from lowend.models.sampling import Sampling
 from lowend.page import Player
 from lowend.seeds import seed
 from lowend.synth import song as synth
@@ -69,14 +70,14 @@ def player(name: str, of: str, wav: Wave, rate: int) -> Player:
     return Player(name, f"spectrogram of {name}, {of}", picture, page.data_uri("audio/mpeg", mp3_bytes(mono, rate)))
 
 
-def generated(folder: Path, prompts: Path, genre: str, sampling: kit.Sampling) -> list[Group]:
+def generated(folder: Path, prompts: Path, genre: str, sampling: Sampling) -> list[Group]:
     """Clips of the kit's base for the first prompts of a genre; `folder` is what `kit.unpack` returns."""
     asked = clips.read_prompts(prompts / f"{genre}.csv", CLIPS)
     seeds = [seed(SEED, genre, n) for n in range(CLIPS)]
     frames = round(CLIP_S * musicgen.FRAME_RATE)
     lm, codec = musicgen.load(folder / "base"), codecs.load(folder / "codec")
     texts = [prompt.text for prompt in asked]
-    codes = musicgen.generate(lm, texts, seeds, frames, sampling.top_k, sampling.temperature, sampling.guidance)
+    codes = musicgen.generate(lm, texts, seeds, frames, sampling)
     waves = codecs.decode(codec, codes)
     return [Group(text, [player("clip", text, wav, codec.sample_rate)]) for text, wav in zip(texts, waves, strict=True)]
 
@@ -131,7 +132,7 @@ def _line(row: Mapping[str, Any]) -> Line:
     return Line(row["row"], value, bar, verdict, tone)
 
 
-def write(path: Path, kit_folder: Path, prompts: Path, sampling: kit.Sampling, table: Path) -> None:
+def write(path: Path, kit_folder: Path, prompts: Path, sampling: Sampling, table: Path) -> None:
     """Write the page; it is the same for the same kit, prompts and table.
 
     Raises:

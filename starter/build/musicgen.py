@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 import common
-from lowend.models import musicgen
+from lowend.models import musicgen, sampling
 
 FRAMES = 400  # eight seconds: positions that training has not seen break the beat
 OPENING = 100
@@ -220,7 +220,7 @@ def main() -> None:
         _, places_right = counted(some, FRAMES)
         wrong = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[1:]))
         books = ", ".join(f"{x:.3f}" for x in right.mean(0).tolist())
-        sampled = musicgen.generate(lm, said[:16], list(range(16)), FRAMES, 250, 1.0, 3.0)
+        sampled = musicgen.generate(lm, said[:16], list(range(16)), FRAMES, sampling.Sampling(250, 0.0, 1.0, 3.0))
         again = [
             max(float((c[0, n * bar :] == c[0, : -n * bar]).float().mean()) for n in (1, 2))
             for c, bar in zip(sampled, bars, strict=False)

@@ -18,6 +18,7 @@ from lowend import clips, shards
 from lowend.metrics import classifier
 from lowend.models import codec as codecs
 from lowend.models import musicgen
+from lowend.models.sampling import Sampling
 from lowend.shards import Member
 from lowend.synth import song as synth
 from lowend.tracks import Track, write_tracks
@@ -39,7 +40,7 @@ def make(where: Path) -> Path:
     frames = round(CLIP_S * musicgen.FRAME_RATE)
     for place, name in enumerate(SETS):
         seeds = [1000 * place + n for n in range(CLIPS)]
-        codes = musicgen.generate(lm, [prompt.text for prompt in prompts], seeds, frames, 250, 0.8, 3.0)
+        codes = musicgen.generate(lm, [prompt.text for prompt in prompts], seeds, frames, Sampling(250, 0.0, 0.8, 3.0))
         clips.write(where / "samples" / name, prompts, seeds, codecs.decode(codec, codes), codec.sample_rate)
     unlearned, _ = classifier.build("starter", [], [], 100)  # there is one genre
     classifier.write(where / "classifier.json", unlearned)

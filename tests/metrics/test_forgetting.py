@@ -23,6 +23,7 @@ from lowend.metrics.embedders import EMBEDDERS
 from lowend.metrics.evaluation import EvaluateConfig
 from lowend.metrics.forgetting import Ears, Folders, ForgettingConfig
 from lowend.models import musicgen, tagger
+from lowend.models.sampling import Sampling
 from lowend.shards import Member
 from lowend.synth import song as synth
 from lowend.tracks import Track, write_tracks
@@ -144,7 +145,7 @@ def test_a_damaged_model_has_forgotten_the_other_genre(tmp_path: Path, monkeypat
     with torch.no_grad():
         for weight in damaged.parameters():
             weight += 0.5 * weight.std() * torch.randn(weight.shape, generator=draw) if weight.ndim > 1 else 0
-    codes = musicgen.generate(whole, TEXTS, range(2), frames, 1, 1.0, 1.0).numpy().astype(np.int16)
+    codes = musicgen.generate(whole, TEXTS, range(2), frames, Sampling(1, 0.0, 1.0, 1.0)).numpy().astype(np.int16)
     tracks = [Track(f"t{n}", f"{n}.wav", caption=text, tier=1) for n, text in enumerate(TEXTS)]
     write_tracks(tmp_path / "splits/test.csv", tracks)
     shards.write(tmp_path / "tokens/x", [[Member(t.id, "mix.npy", npy(c))] for t, c in zip(tracks, codes, strict=True)])

@@ -17,6 +17,7 @@ from audiocraft.modules.conditioners import ConditioningAttributes
 from lowend import captions
 from lowend.errors import UserError
 from lowend.models import codec, musicgen
+from lowend.models.sampling import Sampling
 from lowend.synth import song as synth
 from lowend.tracks import Track
 
@@ -168,11 +169,21 @@ def test_the_likeliest_codes_equal_audiocrafts(form: str) -> None:
             head.weight *= 20  # apart enough that rounding decides nothing
     attributes = [ConditioningAttributes(text={"description": text}) for text in (TEXT, "dubstep")]
     wanted = [theirs.generate(None, [one], max_gen_len=10, use_sampling=False, cfg_coef=3.0) for one in attributes]
-    found = musicgen.generate(ours, [TEXT, "dubstep"], [0, 1], 10, 0, 0.0, 3.0)
+    found = musicgen.generate(ours, [TEXT, "dubstep"], [0, 1], 10, Sampling(0, 0.0, 0.0, 3.0))
     assert torch.equal(found, torch.cat(wanted))
 
 
-def test_sampled_codes_equal_audiocrafts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("theirs_say", "ours_say"),
+    [
+        pytest.param({"temp": 0.9, "top_k": 5}, Sampling(5, 0.0, 0.9, 3.0), id="the likeliest five"),
+        pytest.param({"temp": 0.9, "top_k": 5, "top_p": 0.3}, Sampling(5, 0.3, 0.9, 3.0), id="a share of 0.3"),
+        pytest.param({"temp": 0.9, "top_k": 0}, Sampling(0, 0.0, 0.9, 3.0), id="all"),
+    ],
+)
+def test_sampled_codes_equal_audiocrafts(
+    theirs_say: dict[str, float], ours_say: Sampling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     theirs, ours, _ = pair("mono")
     generator = torch.Generator().manual_seed(7)
     monkeypatch.setattr(
@@ -181,8 +192,8 @@ def test_sampled_codes_equal_audiocrafts(monkeypatch: pytest.MonkeyPatch) -> Non
         lambda p, num_samples: torch.multinomial(p[0], num_samples, generator=generator)[None],
     )
     attributes = [ConditioningAttributes(text={"description": TEXT})]
-    wanted = theirs.generate(None, attributes, max_gen_len=10, temp=0.9, top_k=5, cfg_coef=3.0)
-    assert torch.equal(musicgen.generate(ours, [TEXT], [7], 10, 5, 0.9, 3.0), wanted)
+    wanted = theirs.generate(None, attributes, max_gen_len=10, cfg_coef=3.0, **theirs_say)
+    assert torch.equal(musicgen.generate(ours, [TEXT], [7], 10, ours_say), wanted)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +252,7 @@ def test_text_changes_what_is_predicted_and_dropping_it_is_the_null_condition(mo
 
 def test_a_clip_does_not_depend_on_its_batch(models: Path) -> None:
     lm = musicgen.load(models / "base")
-    args = {"frames": 12, "top_k": 50, "temperature": 1.0, "guidance": 3.0}
+    args = {"frames": 12, "sampling": Sampling(50, 0.0, 1.0, 3.0)}
     other = "drill"  # fewer tokens than TEXT: padded where they are together
     both = musicgen.generate(lm, [TEXT, other], [5, 6], **args)
     torch.testing.assert_close(both[1:], musicgen.generate(lm, [other], [6], **args))

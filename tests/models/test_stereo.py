@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from lowend.errors import UserError
 from lowend.models import audiocraft_format, base, checkpoints, codec, musicgen
+from lowend.models.sampling import Sampling
 
 RATE, FRAMES = 32000, 25
 LEFT, RIGHT = 0.3 * np.sin(2 * np.pi * np.array([[60.0], [440.0]]) * np.arange(RATE // 2) / RATE).astype(np.float32)
@@ -80,7 +81,7 @@ def test_a_stereo_model_learns_and_plays_two_channels(models: Path) -> None:
     before.backward()
     optimizer.step()
     assert musicgen.cross_entropy(lm, codes, conditions).mean() < before
-    made = musicgen.generate(lm, ["dubstep"], [1], FRAMES, 250, 1.0, 3.0)
+    made = musicgen.generate(lm, ["dubstep"], [1], FRAMES, Sampling(250, 0.0, 1.0, 3.0))
     wav = codec.decode(heard, made)[0]
     assert made.shape == (1, 8, FRAMES) and wav.shape == (2, FRAMES * 640)
     assert np.abs(wav[0] - wav[1]).max() > 1e-3

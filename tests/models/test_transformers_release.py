@@ -49,7 +49,7 @@ def test_transformers_makes_the_same_clips(tmp_path: Path, delays: list[int], me
         found = theirs(**{k: v[:1] for k, v in said.items()}, decoder_input_ids=codes[0]).logits[:, -FRAMES:]
     torch.testing.assert_close(found, ours, rtol=1e-5, atol=1e-5)
 
-    likeliest = musicgen_output.Settings(2, FRAMES / 50, 0, 0.0, theirs.generation_config.guidance_scale)
+    likeliest = musicgen_output.Settings(2, FRAMES / 50, 0, 0.0, 0.0, theirs.generation_config.guidance_scale)
     wavs, rate = musicgen_output.FAMILY.generate(
         tmp_path / "model", tmp_path / "codec", TEXTS, [0, 1], likeliest, lambda done, total: None
     )

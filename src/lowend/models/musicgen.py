@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lowend.models import checkpoints, codebooks
 from lowend.models.conditioners import ConditionProvider, Conditions
 from lowend.models.decoder import Cache, Shape, Transformer
+from lowend.models.sampling import Sampling, draw
 
 FRAME_RATE = 50
 """Frames of codes a second, of every published MusicGen and of the starter."""
@@ -156,28 +157,13 @@ def cross_entropy(lm: MusicGen, codes: Tensor, conditions: Conditions) -> Tensor
     return losses(lm, codes, conditions).sum(-1) / counts
 
 
-def sample(logits: Tensor, top_k: int, temperature: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """One code int64 [B, K] from logits [B, K, card], row i by generator i; the likeliest at temperature 0."""
-    if temperature == 0:
-        return logits.argmax(-1)
-    probabilities = torch.softmax(logits / temperature, -1)
-    if top_k > 0:
-        least = probabilities.topk(top_k).values[..., -1:]
-        probabilities = probabilities * (probabilities >= least)
-        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
-    pairs = zip(probabilities, generators, strict=True)
-    return torch.stack([torch.multinomial(row, 1, generator=generator)[:, 0] for row, generator in pairs])
-
-
 @torch.no_grad()
 def generate(
     lm: MusicGen,
     prompts: Sequence[str],
     seeds: Sequence[int],
     frames: int,
-    top_k: int,
-    temperature: float,
-    guidance: float,
+    sampling: Sampling,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Sample codes int64 [B, K, frames], row i from prompt i with seed i and classifier-free guidance.
@@ -197,7 +183,7 @@ def generate(
         logits = lm(last.repeat(2, 1)[:, :, None], conditions, cache)[:, :, -1]
         cache.length += 1 if cache.length else 1 + cache.steps - steps
         told, untold = logits.chunk(2)
-        found = sample(untold + (told - untold) * guidance, top_k, temperature, generators)
+        found = draw(untold + (told - untold) * sampling.guidance, sampling, generators)
         last = torch.where(delayed[:, :, step] == -1, found, delayed[:, :, step])
         delayed[:, :, step] = last
         if on_progress is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lowend.audio.io import Wave
 from lowend.models import audiocraft_format, devices, families, transformers_release
+from lowend.models.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,20 @@ class Settings(families.Sampling):
     """How codes are sampled."""
 
     top_k: int
+    top_p: float
     temperature: float
     guidance: float
+
+    def __post_init__(self) -> None:
+        self.of_codes()
+
+    def of_codes(self) -> Sampling:
+        """How each code is drawn.
+
+        Raises:
+            ValueError: a setting is out of its range.
+        """
+        return Sampling(self.top_k, self.top_p, self.temperature, self.guidance)
 
 
 class MusicGenOutput:
@@ -40,9 +53,7 @@ class MusicGenOutput:
         device = devices.best()
         lm, decoder = musicgen.load(model, device), codecs.load(codec, device)
         frames = round(settings.seconds * musicgen.FRAME_RATE)
-        codes = musicgen.generate(
-            lm, prompts, seeds, frames, settings.top_k, settings.temperature, settings.guidance, on_progress
-        )
+        codes = musicgen.generate(lm, prompts, seeds, frames, settings.of_codes(), on_progress)
         return codecs.decode(decoder, codes), decoder.sample_rate
 
     def export(self, model: Path, codec: Path, out: Path) -> families.Release:
