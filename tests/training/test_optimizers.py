@@ -92,9 +92,9 @@ def test_gradients_keep_bfloat16_and_lose_nothing(
     assert bf16_steps(narrow, optimizer, clip_norm) == pytest.approx(bf16_steps(wide, plain, clip_norm), rel=1e-6)
     for a, b in zip(narrow.parameters(), wide.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
-    layers = narrow.transformer.layers.named_parameters()
-    types = {name: p.grad.dtype for name, p in layers if p.grad is not None and p.ndim == 2}
-    assert len(types) == 12 and set(types.values()) == {torch.bfloat16}
+    matrices = [p for part in (narrow.transformer.layers, narrow.linears) for p in part.parameters() if p.ndim == 2]
+    assert len(matrices) == 12 + narrow.num_codebooks
+    assert {p.grad.dtype for p in matrices if p.grad is not None} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("change", [{"accumulate": 2}, {"precision": "fp32"}, {"compile": True}])

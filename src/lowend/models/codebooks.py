@@ -58,8 +58,13 @@ def _likelihood(hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
     """Negative log-likelihood float32 [N] of target [N] under hidden [N, D] and weight [card, D]."""
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-    loss: Tensor = _Likelihood.apply(hidden.to(dtype), weight.to(dtype), target)
+    loss: Tensor = _Likelihood.apply(hidden.to(dtype), weight, target)
     return loss
+
+
+def gradient_type(weight: Tensor, computed: torch.dtype) -> torch.dtype:
+    """The type in which a weight takes a gradient: as it was computed, where its `grad_dtype` allows any."""
+    return computed if weight.is_leaf and weight.grad_dtype is None else weight.dtype
 
 
 class _Likelihood(torch.autograd.Function):
@@ -69,12 +74,13 @@ class _Likelihood(torch.autograd.Function):
     the forward pass up to a factor for each row, and that factor can as well be applied to `hidden`, which
     is many times smaller. So the logits are visited once, and never copied, masked or read again. Nor is their
     exponential taken twice: the likeliest code's logit and its softmax tell what all were divided by, and
-    unlike the target's that softmax is never too small to have a logarithm.
+    unlike the target's that softmax is never too small to have a logarithm. The weight is brought to the type of
+    `hidden` in both passes: a copy kept in between would be there when memory is shortest.
     """
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
-        scores, at = hidden @ weight.t(), target[:, None]
+        scores, at = hidden @ weight.to(hidden.dtype).t(), target[:, None]
         gap = (scores.amax(-1, keepdim=True).float() - scores.gather(1, at)).squeeze(1)
         slope = torch.softmax(scores, -1, dtype=torch.float32)
         loss = gap - slope.amax(-1).log()
@@ -88,6 +94,6 @@ class _Likelihood(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         hidden, weight, slope = ctx.saved_tensors
         scale = grad[:, None]
-        by_hidden = (scale * (slope @ weight)).to(hidden.dtype)
+        by_hidden = (scale * (slope @ weight.to(hidden.dtype))).to(hidden.dtype)
         by_weight = slope.t() @ (scale * hidden).to(hidden.dtype)
-        return by_hidden, by_weight, None
+        return by_hidden, by_weight.to(gradient_type(weight, by_weight.dtype)), None

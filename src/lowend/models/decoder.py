@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from lowend.errors import UserError
+from lowend.models.codebooks import gradient_type
 
 _MAX_PERIOD = 10_000.0
 _BLOCK = 128  # queries whose table of scores is made at a time
@@ -130,7 +131,7 @@ class _Products(torch.autograd.Function):
         narrow = [x.to(dtype) for x in inputs]
         ctx.save_for_backward(weight, *narrow)
         ctx.rows, ctx.wide = rows, [x.dtype for x in inputs]
-        ctx.by_weight = dtype if weight.is_leaf and weight.grad_dtype is None else weight.dtype
+        ctx.by_weight = gradient_type(weight, dtype)
         return tuple(x @ part.to(dtype).t() for x, part in zip(narrow, weight.split(rows), strict=True))
 
     @staticmethod
