@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lowend.audio.io import Wave
 from lowend.errors import UserError
 from lowend.metrics import adherence, cross_entropy, drift, embedders, held_out, intake
 from lowend.metrics.absent import mark
@@ -141,7 +142,7 @@ def _heard(item: Item, found: Adherence, ears: Ears) -> Heard:
     return Heard(
         tempo_right=found.tempo_right,
         key_right=found.key_right,
-        leak=_leak(item, found.is_silent, ears),
+        leak=_leak(sound, found.is_silent, ears),
         clap=ears.clap(*sound, item.clip.prompt) if ears.clap and not item.is_broken else None,
         is_silent=found.is_silent,
         is_broken=item.is_broken,
@@ -150,12 +151,12 @@ def _heard(item: Item, found: Adherence, ears: Ears) -> Heard:
     )
 
 
-def _leak(item: Item, is_silent: bool, ears: Ears) -> float | None:
+def _leak(levelled: tuple[Wave, int], is_silent: bool, ears: Ears) -> float | None:
     if not ears.learned:
         return None
     if is_silent:
         return 0.0
-    found = tagger.probabilities(ears.starter, *item.levelled)
+    found = tagger.probabilities(ears.starter, *levelled)
     return sum(found[name] for name in ears.learned)
 
 
