@@ -91,6 +91,18 @@ def test_each_share_of_dubstep_among_the_answers_leaks_more(tmp_path: Path) -> N
         assert rising == sorted(rising) and len(set(rising)) == 4, name
 
 
+def test_a_quieter_clip_is_heard_as_the_same_one(tmp_path: Path) -> None:
+    wavs = sounds()["dubstep"][:2]
+    loud, quiet = folder(tmp_path / "loud", wavs), folder(tmp_path / "quiet", [wav / 8 for wav in wavs])
+    kept, level = tagger.load(kit.KIT / "tagger"), lambda wav, rate: np.array([float(wav.std())])
+    ears = Ears(
+        EMBEDDERS["starter"](kit.KIT / "tagger"), kept, ("dubstep", "riddim"), level, lambda *heard: heard[0].std()
+    )
+    for a, b in zip(*(forgetting.hear(items, ears, "ear") for items in forgetting.pair(loud, quiet)), strict=True):
+        assert (b.leak, b.clap, b.tags[0]) == pytest.approx((a.leak, a.clap, a.tags[0]), rel=1e-2)
+        np.testing.assert_allclose(b.embedded, a.embedded, atol=0.05)
+
+
 def test_the_same_clips_twice_forgot_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "TAGGERS", {"ear": lambda _: lambda wav, rate: np.array([wav.std(), 0.5])})
     monkeypatch.setattr(evaluation.clap, "load", lambda name: lambda wav, rate, text: float(wav.std()))
