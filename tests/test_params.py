@@ -132,3 +132,9 @@ def test_a_key_that_is_missing_or_of_another_type_is_named(name: str, key: str) 
 def test_a_slip_inside_a_list_is_named_too(name: str, change: dict) -> None:
     with pytest.raises(UserError, match=rf"{name.split('.')[0]}\..*{next(iter(change))}"):
         params.build(CONFIGS[name], SECTIONS[name] | change, name)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.6])
+def test_more_noise_than_codes_is_refused(share: float) -> None:
+    with pytest.raises(UserError, match=rf"train.code_noise must be in 0..0.5, got {share}"):
+        params.build(CONFIGS["train"], SECTIONS["train"] | {"code_noise": share}, "train")

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowend.models import musicgen
+from lowend.models import codebooks, musicgen
 from lowend.training import loss
 from lowend.training.loss import BandWeights
 
@@ -126,3 +126,35 @@ def test_the_bands_that_weigh_more_get_more_of_the_gradient() -> None:
     found = loss.codebook_losses(lm, batch, conditions, weights)
     each = musicgen.cross_entropy(lm, batch, conditions)
     torch.testing.assert_close(found, 0.75 * each[0] + 0.25 * each[1], rtol=0, atol=1e-5)
+
+
+@given(st.floats(0, 0.5), st.integers(0, 99))
+def test_noise_is_random_codes_in_the_share_that_was_asked_for(share: float, seed: int) -> None:
+    clean = torch.full((200, 4, 50), 64)  # a code that no random one is
+    read = loss.noisy(clean, share, 64, torch.Generator().manual_seed(seed))
+    changed = read != clean
+    by_row = changed.float().mean((1, 2))
+    assert by_row.mean() == pytest.approx(share, abs=0.07) and (by_row <= min(1.0, 2 * share + 0.15)).all()
+    assert by_row.std() == pytest.approx(share / 3**0.5, abs=0.05)  # some rows with little, some with much
+    assert ((read[changed] >= 0) & (read[changed] < 64)).all()
+    if share > 0.05:
+        assert len(read[changed].unique()) == 64
+
+
+def test_noise_is_in_what_is_read_and_not_in_what_is_predicted() -> None:
+    lm, batch = mini.lm(), mini.sampler().at(0)
+    conditions, true = musicgen.embed(lm, batch.texts), torch.from_numpy(batch.codes).long()
+    plain = mini.FAMILY.losses(lm, batch, None, "fp32", torch.Generator().manual_seed(3))
+    found = mini.NOISY.losses(lm, batch, None, "fp32", torch.Generator().manual_seed(3))
+    read = loss.noisy(true, mini.NOISY.code_noise, lm.card, torch.Generator().manual_seed(3))
+    assert torch.equal(plain, loss.codebook_losses(lm, true, conditions, None))
+    logits = lm(codebooks.read_to_predict(read, lm.delays, lm.special_token_id), conditions)
+    for k, shift in enumerate(lm.delays):
+        frames = true.shape[2] - shift
+        expected = torch.nn.functional.cross_entropy(logits[:, k, shift:].transpose(1, 2), true[:, k, :frames])
+        torch.testing.assert_close(found[k], expected, rtol=0, atol=1e-5)
+    other = mini.NOISY.losses(lm, batch, None, "fp32", torch.Generator().manual_seed(4))
+    assert not torch.equal(found, plain) and not torch.equal(found, other)
+    weights = loss.weigh([np.ones(true[:, 0].shape, np.float32)], [batch.lengths], lm.delays)[0]
+    weighed = mini.NOISY.losses(lm, batch, weights, "fp32", torch.Generator().manual_seed(3))
+    torch.testing.assert_close(weighed, found, rtol=0, atol=1e-5)

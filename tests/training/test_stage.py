@@ -185,14 +185,27 @@ def test_a_stage_without_band_energies_refuses_to_weigh_by_them(
         stage.run("mine", folders, Settings(0, 1e-3, "commercial", config, stage_config()), lambda _: None)
 
 
+def test_noise_in_codes_is_trained_with_and_never_measured(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    told = []
+    for share in (0.0, 0.5):
+        monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path / str(share)))
+        config, log = replace(train_config(), code_noise=share), []
+        metrics = stage.run("mine", folders, Settings(0, 1e-3, "commercial", config, stage_config()), log.append)
+        told.append((log[0]["train_ce"], metrics["ce_init"]))
+    assert told[0][0] != told[1][0] and told[0][1] == told[1][1]
+
+
 def test_a_batch_that_was_left_out_is_in_the_metrics(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest, calls = musicgen.cross_entropy, []
 
-    def spoilt(lm, codes, conditions):  # type: ignore[no-untyped-def]
+    def spoilt(lm, *given):  # type: ignore[no-untyped-def]
         calls.append(lm.training)
-        return honest(lm, codes, conditions) * (float("nan") if calls.count(True) == 1 and lm.training else 1.0)
+        return honest(lm, *given) * (float("nan") if calls.count(True) == 1 and lm.training else 1.0)
 
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))

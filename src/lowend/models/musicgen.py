@@ -137,24 +137,26 @@ def embed(lm: MusicGen, texts: Sequence[str | None], chroma: Tensor | None = Non
     return conditions
 
 
-def losses(lm: MusicGen, codes: Tensor, conditions: Conditions) -> Tensor:
+def losses(lm: MusicGen, codes: Tensor, conditions: Conditions, read: Tensor | None = None) -> Tensor:
     """Negative log-likelihood in nats at every position of the delayed codes: int64 [B, K, T] -> [B, K, T].
 
-    Position j of codebook k predicts frame j - delays[k]; where there is no such frame it is zero.
+    Position j of codebook k predicts frame j - delays[k]; where there is no such frame it is zero. `read`
+    are the codes that the model reads in place of those that it is asked for.
     """
-    out = lm.hidden(codebooks.read_to_predict(codes, lm.delays, lm.special_token_id), conditions)
+    read = codes if read is None else read
+    out = lm.hidden(codebooks.read_to_predict(read, lm.delays, lm.special_token_id), conditions)
     return codebooks.losses(out, lm.heads(), codes, lm.delays)
 
 
-def cross_entropy(lm: MusicGen, codes: Tensor, conditions: Conditions) -> Tensor:
-    """Cross-entropy in nats of codes int64 [B, K, T], per sequence and codebook: [B, K].
+def cross_entropy(lm: MusicGen, codes: Tensor, conditions: Conditions, read: Tensor | None = None) -> Tensor:
+    """Cross-entropy in nats of codes int64 [B, K, T], per sequence and codebook: [B, K]; `read` as in `losses`.
 
     Positions that the delay pattern leaves undefined do not count, as in audiocraft's solver; the mean over
     [B, K] is its training loss.
     """
     frames = codes.shape[2]
     counts = torch.tensor([frames - shift for shift in lm.delays], device=codes.device)
-    return losses(lm, codes, conditions).sum(-1) / counts
+    return losses(lm, codes, conditions, read).sum(-1) / counts
 
 
 @torch.no_grad()

@@ -72,11 +72,26 @@ def weigh(weights: Sequence[Array], lengths: Sequence[NDArray[np.int64]], delays
     return [part / totals.clamp(min=torch.finfo(torch.float32).tiny)[:, None] for part in placed]
 
 
-def codebook_losses(lm: MusicGen, codes: Tensor, conditions: Conditions, weights: Tensor | None) -> Tensor:
-    """Cross-entropy in nats of codes int64 [B, K, T], per codebook: [K].
+def noisy(codes: Tensor, share: float, card: int, generator: torch.Generator) -> Tensor:
+    """Codes int64 [B, K, T], on average `share` of them (a row's is drawn, up to twice that) random ones below `card`.
+
+    In training all that a model reads is true, when it generates it reads its own: a wrong code makes the next
+    likelier to be wrong, and clips end in a note that is held. One that has read wrong codes finds its way back.
+    Source: Xie et al. 2017, https://arxiv.org/abs/1703.02573 (replacing what is read, not what is predicted).
+    """
+    drawn = torch.rand(codes.shape, generator=generator)
+    limits = 2 * share * torch.rand(len(codes), 1, 1, generator=generator)
+    others = torch.randint(card, codes.shape, generator=generator)
+    return torch.where(drawn < limits, others, codes)
+
+
+def codebook_losses(
+    lm: MusicGen, codes: Tensor, conditions: Conditions, weights: Tensor | None, read: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy in nats of codes int64 [B, K, T], per codebook: [K]; the model reads `read`, or the codes.
 
     Without weights, the mean over the batch. With position weights [B, K, T], the weighted sum.
     """
     if weights is None:
-        return musicgen.cross_entropy(lm, codes, conditions).mean(0)
-    return (musicgen.losses(lm, codes, conditions) * weights).sum((0, 2))
+        return musicgen.cross_entropy(lm, codes, conditions, read).mean(0)
+    return (musicgen.losses(lm, codes, conditions, read) * weights).sum((0, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,10 +15,19 @@ from lowend.training import loss
 from lowend.training.data import Batch
 
 
+@dataclass(frozen=True, slots=True)
 class MusicGenFamily:
-    """See `family.Family`."""
+    """See `family.Family`.
 
-    measure = "ce"
+    code_noise: share of the codes that the model reads, while it learns, which are random ones.
+    """
+
+    code_noise: float = 0.0
+
+    @property
+    def measure(self) -> str:
+        """Cross-entropy."""
+        return "ce"
 
     def parts(self, lm: MusicGen) -> Sequence[str]:
         """`k0`, `k1` and so on, the codebooks."""
@@ -36,12 +46,14 @@ class MusicGenFamily:
     def losses(
         self, lm: MusicGen, batch: Batch, weights: Tensor | None, precision: str, generator: torch.Generator
     ) -> Tensor:
-        """Cross-entropy [K] in nats; nothing of it is random."""
+        """Cross-entropy [K] in nats; only the noise in what is read is random."""
         device = next(lm.parameters()).device
-        codes = torch.from_numpy(batch.codes).long().to(device)
+        codes = torch.from_numpy(batch.codes).long()
+        read = loss.noisy(codes, self.code_noise, lm.card, generator) if self.code_noise else codes
+        codes, read = codes.to(device), read.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             conditions = musicgen.embed(lm, batch.texts)
-            return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device))
+            return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device), read)
 
     def layers(self, lm: MusicGen) -> nn.ModuleList:
         """The decoder's."""
