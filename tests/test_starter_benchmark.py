@@ -183,6 +183,21 @@ def test_a_distance_hears_no_level() -> None:
     assert np.isfinite(distance._embed((np.zeros_like(wav), rate))).all()
 
 
+def test_a_resample_draws_a_prompt_with_all_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_model(setup: Setup, _model: Path, _genre: str, take: int) -> list[tuple[str, float, int]]:
+        return [("", float(10 * take + n), 0) for n in range(setup.clips)]
+
+    monkeypatch.setattr(distance.generation, "of_model", of_model)
+    monkeypatch.setattr(distance, "_embed", _heard)
+    monkeypatch.setenv("LOWEND_WORKERS", "1")
+    found = distance._clips(Setup(ROOT, ROOT, 3, None, None, (), None), Path("model"), "dubstep")
+    assert [windows[:, 0].tolist() for windows in found] == [[0, 10], [1, 11], [2, 12]]
+
+
+def _heard(sound: tuple[float, int]) -> np.ndarray:
+    return np.full((1, 4), sound[0])
+
+
 def test_a_row_that_was_not_run_has_not_passed_and_one_without_a_bar_does_not_count() -> None:
     rows = [
         table.at_least("a", 2, 1, {}),

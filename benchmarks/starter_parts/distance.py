@@ -29,6 +29,8 @@ from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
 REAL_SONGS = 32
+TAKES = 2
+"""Clips of a prompt, in which resamples draw it: with one, intervals are as wide as what fine-tuning changes."""
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
 RESAMPLES = 200
@@ -80,7 +82,7 @@ def rows(setup: Setup) -> list[Row]:
         heard = list(parallel_map(partial(_unheard, folder), unheard(setup.root, genre), f"unheard {genre}"))
         real = list(parallel_map(_embed, heard, f"musicnn, unheard {genre}"))
         models = {"tuned": tuned, "base": language.base(setup)}
-        clips = {side: _embedded(generation.of_model(setup, model, genre), genre) for side, model in models.items()}
+        clips = {side: _clips(setup, model, genre) for side, model in models.items()}
         counts = {side: sum(map(len, found)) for side, found in (("real", real), *clips.items())}
         if min(counts.values()) < WINDOWS:
             return [not_run(name, f"{counts} windows, {WINDOWS} are needed: raise --clips") for name in NAMES.values()]
@@ -92,8 +94,12 @@ def rows(setup: Setup) -> list[Row]:
     return [at_most(NAMES[metric], max(gaps[metric]), 0.0, figures[metric]) for metric in NAMES]
 
 
-def _embedded(items: Sequence[generation.Item], genre: str) -> list[Embeddings]:
-    return list(parallel_map(_embed, [(wav, rate) for _, wav, rate in items], f"musicnn, {genre}"))
+def _clips(setup: Setup, model: Path, genre: str) -> list[Embeddings]:
+    """The windows of each prompt's clips."""
+    items = [item for take in range(TAKES) for item in generation.of_model(setup, model, genre, take)]
+    found = list(parallel_map(_embed, [(wav, rate) for _, wav, rate in items], f"musicnn, {genre}"))
+    prompts = len(found) // TAKES
+    return [np.concatenate(found[prompt::prompts]) for prompt in range(prompts)]
 
 
 def _scores(real: Sequence[Embeddings], genre: str) -> dict[str, Score]:

@@ -43,12 +43,15 @@ class _Batch:
     seeds: tuple[int, ...]
 
 
-def of_model(setup: Setup, model: Path, genre: str) -> list[Item]:
-    """`setup.clips` clips [C, S] of a checkpoint folder for a genre's prompts, from scratch where they were made."""
+def of_model(setup: Setup, model: Path, genre: str, take: int = 0) -> list[Item]:
+    """`setup.clips` clips [C, S] of a checkpoint folder for a genre's prompts, from scratch where they were made.
+
+    Each take has seeds of its own.
+    """
     codec = kits.unpack(setup.kit / "musicgen") / "codec"
     asked = kits.sampling(setup.root / "params.yaml")
     prompts = clips.read_prompts(setup.root / f"prompts/{genre}.csv", setup.clips)
-    seeds = [seed(songs.SEED, genre, n) for n in range(len(prompts))]
+    seeds = [seed(songs.SEED + take, genre, n) for n in range(len(prompts))]
     made_by = cache.files(model, codec)
     jobs = []
     for start in range(0, len(prompts), BATCH):
@@ -56,7 +59,7 @@ def of_model(setup: Setup, model: Path, genre: str) -> list[Item]:
         home = cache.scratch("starter", "clips", made_by, asked, SECONDS, prompts[part], seeds[part])
         jobs.append(_Batch(home, model, codec, asked, tuple(prompts[part]), tuple(seeds[part])))
     missing = [job for job in jobs if not job.home.exists()]
-    for _ in parallel_map(_make, missing, f"clips of {model.name}, {genre}"):
+    for _ in parallel_map(_make, missing, f"clips of {model.name}, {genre}, take {take}"):
         pass
     return [item for job in jobs for item in clips.read(job.home)]
 
