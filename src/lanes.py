@@ -1,6 +1,6 @@
-"""Train the starter's lanes and make their clips side by side where there is no GPU: these stages compute on one core
-each, lanes do not wait for each other, and `dvc repro` runs one stage at a time. The rest is for the `dvc repro` that
-follows.
+"""Train the starter's lanes, make their clips and measure them side by side where there is no GPU: these stages compute
+on one core each, lanes and measurements do not wait for each other, and `dvc repro` runs one stage at a time. The
+rest is for the `dvc repro` that follows.
 
 By hand: python src/lanes.py [--jobs 2]
 """
@@ -11,7 +11,7 @@ import argparse
 import logging
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lowend import params
@@ -20,6 +20,8 @@ from lowend.models import devices
 from lowend.workers import worker_count
 
 BASE = "base"
+MEASURING = {"evaluate": "evaluations", "forget": "forgetting"}
+"""Stages that hear the clips of all models, and where params.yaml lists their keys."""
 
 
 def lanes(curriculum: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
@@ -57,11 +59,23 @@ def repro(*arguments: str) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
+def side_by_side(apart: Sequence[Sequence[str]], jobs: int) -> None:
+    """Run lists of DVC's stages, each list in order, `jobs` lists at a time.
+
+    Raises:
+        UserError: a stage failed; the other lists ran to their end.
+    """
+    with ThreadPoolExecutor(jobs) as pool:  # single items: DVC looks at an ancestor only where nobody reads it
+        done = list(pool.map(lambda lane: repro("--single-item", *lane), apart))
+    if failed := [lane[0] for lane, good in zip(apart, done, strict=True) if not good]:
+        raise UserError(f"the lane that begins with {', '.join(failed)} failed, for the reason above")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--jobs", type=int, help="lanes at a time (default: LOWEND_WORKERS, or the cores)")
     args = parser.parse_args()
-    loaded = params.load("base", "curriculum", "generations")
+    loaded = params.load("base", "curriculum", "generations", *MEASURING.values())
     jobs = args.jobs or worker_count()
     apart = targets(loaded["curriculum"], loaded["generations"])
     if min(jobs, len(apart)) < 2 or loaded["base"]["model"] != "starter" or devices.best() != "cpu":
@@ -69,10 +83,9 @@ def main() -> None:
         return
     if not repro(BASE, "encode"):
         raise UserError("the lanes were not started, because what comes before them failed")
-    with ThreadPoolExecutor(jobs) as pool:  # single items: DVC looks at an ancestor only where nobody reads it
-        done = list(pool.map(lambda lane: repro("--single-item", *lane), apart))
-    if failed := [lane[0] for lane, good in zip(apart, done, strict=True) if not good]:
-        raise UserError(f"the lane that begins with {', '.join(failed)} failed, for the reason above")
+    measured = [[f"{stage}@{key}"] for stage, name in MEASURING.items() for key in loaded[name]]
+    for together in (apart, [["classifier"]], measured):
+        side_by_side(together, jobs)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
+from ruamel.yaml import YAML
 
 import lanes
 from lowend import params
 from lowend.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_default_curriculum_has_two_lanes() -> None:
@@ -36,3 +42,33 @@ def test_every_stage_from_the_base_begins_a_lane() -> None:
 def test_a_stage_that_starts_from_nothing_is_named() -> None:
     with pytest.raises(UserError, match="`curriculum.b.init` is 'full', no stage that stands before it"):
         lanes.lanes({"a": {"init": "base"}, "b": {"init": "full"}})
+
+
+def test_what_hears_clips_waits_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, order = params.load("curriculum", "generations"), []
+    monkeypatch.setattr(lanes, "repro", lambda *asked: order.extend(asked) is None)
+    monkeypatch.setattr(lanes.devices, "best", lambda: "cpu")
+    monkeypatch.setattr("sys.argv", ["lanes.py", "--jobs", "2"])
+    lanes.main()
+    clips = [order.index(f"generate@{key}") for key in loaded["generations"]]
+    hearing = [n for n, name in enumerate(order) if name.split("@")[0] in lanes.MEASURING]
+    assert order[:2] == ["base", "encode"] and max(clips) < order.index("classifier") < min(hearing)
+    graph = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert {graph[stage]["foreach"] for stage in lanes.MEASURING} == {
+        f"${{{name}}}" for name in lanes.MEASURING.values()
+    }
+    assert len(hearing) == sum(len(params.load(name)[name]) for name in lanes.MEASURING.values())
+
+
+def test_lists_run_together_and_a_failure_is_named_when_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, ended = threading.Barrier(2, timeout=20), []
+
+    def repro(_: str, name: str) -> bool:
+        meeting.wait()
+        ended.append(name)
+        return name != "a"
+
+    monkeypatch.setattr(lanes, "repro", repro)
+    with pytest.raises(UserError, match="begins with a failed"):
+        lanes.side_by_side([["a"], ["b"]], 2)
+    assert sorted(ended) == ["a", "b"]
