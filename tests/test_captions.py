@@ -29,6 +29,8 @@ SAID = {
     "instruments": ", with drums, 808 bass",
 }  # fmt: skip
 
+ALL = captions.CaptionConfig("librosa", ("plain", "musicbench"), 20, "", "")
+
 
 @given(st.sets(st.sampled_from(sorted(FULL))))
 def test_only_what_is_known_is_said(known: set[str]) -> None:
@@ -43,6 +45,23 @@ def test_the_wording_is_fixed() -> None:
     text = captions.caption(Track("1", "x", genre="hiphop", **FULL), TEMPLATE)  # type: ignore[arg-type]
     assert text == "trap hip-hop at 140 BPM in F minor, high energy, with drums, 808 bass"
     assert captions.for_view("trap", "drops-1", TEMPLATE) == "drop, trap"
+
+
+def test_a_wobble_is_said_as_a_note_value_of_the_tempo() -> None:
+    track = Track("1", "x", genre="dubstep", bpm=140.0)
+    said = {
+        hz: captions.caption(dataclasses.replace(track, wobble_hz=hz), TEMPLATE).removeprefix("dubstep at 140 BPM")
+        for hz in (2.33, 4.67, 7.0, 8.2)
+    }
+    assert said == {
+        2.33: ", wobble in quarters",
+        4.67: ", wobble in eighths",
+        7.0: ", wobble in eighth-triplets",
+        8.2: "",
+    }
+    assert "wobble" not in captions.caption(Track("1", "x", genre="dubstep", wobble_hz=4.67), TEMPLATE), "no tempo"
+    for text in captions.variants(dataclasses.replace(track, wobble_hz=7.0), TEMPLATE, ALL, "x"):
+        assert "in eighth-triplets" in text, "every wording says it"
 
 
 def test_a_genre_without_a_name_is_written_as_it_is() -> None:
@@ -66,6 +85,11 @@ def test_prompts_are_written_as_captions_are(genre: str) -> None:
     for row in rows:
         track = Track("1", "x", genre=genre, sub_genre=row["sub_genre"], bpm=float(row["bpm"]), key=row["key"])
         assert row["prompt"].startswith(captions.caption(track, TEMPLATE))
+        if genre == "dubstep":
+            wobbling = dataclasses.replace(track, wobble_hz=float(row["wobble_hz"]))
+            with_rate, without = (set(captions.caption(t, TEMPLATE).split(", ")) for t in (wobbling, track))
+            (said,) = with_rate - without
+            assert row["prompt"].endswith(f", {said}") and said.startswith("wobble in ")
         assert row["sub_genre"] in synth.sub_genres(genre)
         assert re.fullmatch(r"[A-G][#b]? (minor|major)", row["key"])
 

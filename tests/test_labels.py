@@ -46,6 +46,15 @@ def test_what_is_heard_fills_empty_cells_alone() -> None:
     assert row.caption == "my words" and row.structure == told.structure and row.wobble_hz == 4.67
 
 
+def test_a_wobble_is_said_only_where_the_source_knows_it() -> None:
+    bare = Track("a", "a.wav", genre="dubstep", bpm=140.0)
+    heard, told = (
+        labels.row(track, note(), TEMPLATE, CONFIG, 0) for track in (bare, dataclasses.replace(bare, wobble_hz=7.0))
+    )
+    assert heard.wobble_hz == 4.67 and "wobble" not in heard.caption
+    assert told.wobble_hz == 7.0 and told.caption.endswith(", wobble in eighth-triplets")
+
+
 def test_a_models_words_stand_where_the_user_wrote_none() -> None:
     assert labels.row(Track("a", "a.wav"), note("a dark beat"), TEMPLATE, CONFIG, 0).caption == "a dark beat"
     assert labels.row(Track("a", "a.wav", caption="mine"), note("a dark beat"), TEMPLATE, CONFIG, 0).caption == "mine"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from lowend.note_values import note
 from lowend.seeds import rng
 from lowend.tracks import Section, Track
 
@@ -39,10 +40,11 @@ class CaptionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The parsed template: the plain sentence, names of genres, prefixes of views, and further wordings."""
+    """The parsed template: the plain sentence, words for genres and note values, prefixes of views, more wordings."""
 
     pieces: Pieces
     genres: dict[str, str]
+    wobbles: dict[str, str]
     views: dict[str, str]
     plain: tuple[Pieces, ...]
     musicbench: tuple[Pieces, ...]
@@ -57,6 +59,7 @@ def load_template(path: Path = TEMPLATE) -> Template:
     return Template(
         pieces=tuple(raw["pieces"]),
         genres=dict(raw["genres"]),
+        wobbles=dict(raw["wobbles"]),
         views=dict(raw["views"]),
         plain=plain,
         musicbench=musicbench,
@@ -77,6 +80,7 @@ def _fields(track: Track, template: Template) -> dict[str, str]:
         "chords": track.chords,
         "energy_level": track.energy_level,
         "instruments": track.instruments,
+        "wobble": template.wobbles.get(note(track.wobble_hz, track.bpm), ""),
     }
 
 

@@ -72,7 +72,7 @@ def row(track: Track, note: dict[str, Any], template: Template, config: CaptionC
         bpm_confidence=found.bpm_confidence,
         key_confidence=found.key_confidence,
         swing=found.swing,
-        wobble_hz=found.wobble_hz,
+        wobble_hz=track.wobble_hz or found.wobble_hz,
         sub_bass_share=found.sub_bass_share,
         brightness_hz=found.brightness_hz,
         downbeats=" ".join(f"{time:g}" for time in found.downbeats),
@@ -80,7 +80,9 @@ def row(track: Track, note: dict[str, Any], template: Template, config: CaptionC
         flags="; ".join(filter(None, (track.flags, *found.flags))),
         caption=track.caption or note["said"],
     )
-    texts = captions.variants(known, template, config, f"{seed}/captions")
+    # What a separated bass seems to wobble at is too often wrong to be said.
+    sayable = dataclasses.replace(known, wobble_hz=track.wobble_hz)
+    texts = captions.variants(sayable, template, config, f"{seed}/captions")
     return dataclasses.replace(
         known, caption=texts[0], variants=json.dumps(texts, ensure_ascii=False) if len(texts) > 1 else ""
     )

@@ -54,15 +54,3 @@ PLUCKED = np.exp(-(TIME % 0.4286) / 0.08)
 def test_a_note_that_does_not_wobble_has_no_rate(envelopes: bands.Bands) -> None:
     assert wobble.rate_hz(envelopes, GRID) is None
     assert wobble.rate_hz(envelopes, NO_BEAT) is None
-
-
-@pytest.mark.parametrize(
-    ("turns_a_beat", "name"),
-    [(1, "1/4"), (2, "1/8"), (3, "1/8T"), (4, "1/16"), (1.5, "1/4T"), (2 / 3, "1/4."), (2.04, "1/8"), (3.5, "")],
-)
-def test_a_rate_has_a_note_value(turns_a_beat: float, name: str) -> None:
-    assert wobble.note(turns_a_beat * 140 / 60, 140.0) == name
-
-
-def test_no_note_value_without_rate_or_tempo() -> None:
-    assert wobble.note(None, 140.0) == wobble.note(4.0, None) == ""

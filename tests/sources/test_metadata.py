@@ -61,6 +61,7 @@ def test_excluded_tracks_of_any_kind_are_left_out_and_strays_are_named(tmp_path:
         ("file_path,bpm_confidence\na,1\n", "unknown column 'bpm_confidence'"),
         ("file_path,variants\na,x\n", "unknown column 'variants'"),
         ("file_path,bpm\na,1400\n", "metadata.csv: bpm of a must be 20 to 400 beats a minute, got 1400"),
+        ("file_path,wobble_hz\na,47\n", "metadata.csv: wobble_hz of a must be 0.1 to 30 turns a second, got 47"),
         ("file_path,bpm\na,fast\n", "metadata.csv: bpm of a must be a number, got 'fast'"),
     ],
 )

@@ -12,6 +12,7 @@ from lowend.audio.analysis import Analysis
 from lowend.audio.bands import FRAME_RATE, Bands, Tones
 from lowend.audio.beats import Grid, Onsets
 from lowend.audio.io import Wave
+from lowend.note_values import note
 from lowend.tracks import Section
 
 _PRESENT_DB = -30.0  # a stem this far below the mix is a leak of the separator
@@ -92,7 +93,7 @@ def interpret(
         brightness_hz=round(whole.centroid_hz, 1),
         swing=_swing(onset, None if wobble_hz else bass, grid),
         wobble_hz=wobble_hz,
-        wobble_note=wobble.note(wobble_hz, grid.bpm),
+        wobble_note=note(wobble_hz, grid.bpm),
         chords=chords.chords(tones, grid),
         instruments=_instruments(present, wobble_hz),
         flags=_flags(grid, onset, tones, heard, (key, key_confidence)),

@@ -24,9 +24,6 @@ _HELD_DB, _DEEP_DB, _RANGE_DB = 15.0, 2.5, 25.0
 _FITS = 0.6  # of the variance
 _OFTEN = 0.25  # of the bass, for it to count as wobbling
 _RISING = (0.4, 0.8)  # share of moving frames that brighten
-_NOTES = {"1/1": 1 / 4, "1/2": 1 / 2, "1/4.": 2 / 3, "1/4": 1, "1/8.": 4 / 3, "1/4T": 3 / 2, "1/8": 2, "1/16.": 8 / 3,
-          "1/8T": 3, "1/16": 4, "1/16T": 6, "1/32": 8}  # fmt: skip
-_NOTE_TOLERANCE = 0.06
 
 
 def rate_hz(bass: Bands, grid: Grid) -> float | None:
@@ -51,15 +48,6 @@ def rate_hz(bass: Bands, grid: Grid) -> float | None:
     peak = int(np.argmax(np.convolve(votes, (0.5, 1, 0.5), "same")))
     near = slice(max(peak - 1, 0), peak + 2)
     return round(float(np.exp(np.average(np.log(_RATES_HZ[near]), weights=votes[near]))), 2)
-
-
-def note(rate: float | None, bpm: float | None) -> str:
-    """A rate as a note value of the tempo (`1/8`, `1/8T` for triplets, `1/4.` for dotted), or nothing."""
-    if not rate or not bpm:
-        return ""
-    turns = rate * 60 / bpm
-    name = min(_NOTES, key=lambda n: abs(np.log(_NOTES[n] / turns)))
-    return name if abs(_NOTES[name] / turns - 1) <= _NOTE_TOLERANCE else ""
 
 
 def _rising(tone: Array, held: NDArray[np.bool_]) -> float:

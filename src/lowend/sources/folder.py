@@ -101,4 +101,5 @@ def _tag_bpm(text: str) -> float | None:
         bpm = float(text)
     except ValueError:
         return None
-    return bpm if metadata.BPM[0] <= bpm <= metadata.BPM[1] else None
+    least, most, _ = metadata.NUMBERS["bpm"]
+    return bpm if least <= bpm <= most else None

@@ -20,9 +20,10 @@ from lowend.sources import Fetched
 from lowend.tracks import COLUMNS, Rejected, Track, number, parse_sections, read_csv, write_csv
 
 METADATA, EXCLUDE = "metadata.csv", "exclude.csv"
-BPM = (20.0, 400.0)
+NUMBERS = {"bpm": (20.0, 400.0, "beats a minute"), "wobble_hz": (0.1, 30.0, "turns a second")}
+"""Columns of numbers: least, most and unit."""
 _MEASURED = (
-    *("id", "sha256", "fingerprint", "tier", "bpm_confidence", "key_confidence", "swing", "wobble_hz"),
+    *("id", "sha256", "fingerprint", "tier", "bpm_confidence", "key_confidence", "swing"),
     *("sub_bass_share", "brightness_hz", "downbeats", "analysis", "flags", "variants"),
 )
 """Columns that a user cannot say."""
@@ -86,14 +87,15 @@ def check(column: str, text: str) -> str:
         ValueError: the text means nothing in its column; the message says what would.
     """
     text = text.strip()
-    if column == "bpm" and text:
+    if column in NUMBERS and text:
         try:
-            bpm = number(text, "bpm")
+            value = number(text, column)
         except UserError as error:
             raise ValueError(str(error)) from None
-        if bpm and not BPM[0] <= bpm <= BPM[1]:
-            raise ValueError(f"bpm must be {BPM[0]:g} to {BPM[1]:g} beats a minute, got {text}")
-        return text if bpm else ""
+        least, most, unit = NUMBERS[column]
+        if value and not least <= value <= most:
+            raise ValueError(f"{column} must be {least:g} to {most:g} {unit}, got {text}")
+        return text if value else ""
     if column == "structure":
         try:
             parse_sections(text)
@@ -172,8 +174,7 @@ def _checked(row: Row, path: Path, name: str) -> Row:
 def _told(track: Track, said: Row) -> Track:
     """The track with what is said of it; a licence brings its tier."""
     values: dict[str, object] = {c: text for c, text in said.items() if c in COLUMNS and c not in _KEPT}
-    if "bpm" in values:
-        values["bpm"] = number(said["bpm"], "bpm")
+    values |= {column: number(said[column], column) for column in NUMBERS if column in values}
     if "licence" in values:
         licence = licences.normalise(said["licence"])
         values |= {"licence": licence, "tier": licences.tier(licence)}
