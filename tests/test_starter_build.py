@@ -12,24 +12,32 @@ import numpy as np
 import pytest
 import torch
 
+from lowend import captions
+from lowend.tracks import Track
+
 BUILD = Path(__file__).resolve().parents[1] / "starter/build"
 BAR = 32
 SONG = torch.arange(5 * BAR + 7).expand(4, -1)
 
 
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """starter/build/musicgen.py, which finds its neighbours as a script does."""
+def script(name: str) -> ModuleType:
+    """A script of starter/build, which finds its neighbours as it does when it is run."""
     sys.path.insert(0, str(BUILD))
     try:
-        spec = importlib.util.spec_from_file_location("starter_build_musicgen", BUILD / "musicgen.py")
+        spec = importlib.util.spec_from_file_location(f"starter_build_{name}", BUILD / f"{name}.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(BUILD))
-        sys.modules.pop("common", None)
+        for neighbour in ("common", "wording"):
+            sys.modules.pop(neighbour, None)
     return module
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    return script("musicgen")
 
 
 def test_every_frame_is_counted_from_the_beginning_of_its_bar(build: ModuleType) -> None:
@@ -54,3 +62,41 @@ def test_sequences_begin_with_a_bar_and_loops_come_again(build: ModuleType, loop
 def test_of_a_loop_only_what_comes_again_is_learnt_and_most_its_beginning(build: ModuleType) -> None:
     assert build.weights_of(0, 5, 30.0).tolist() == [1] * 5
     assert build.weights_of(4, 10, 30.0).tolist() == [0] * 4 + [30] * 3 + [1] + [30] * 2
+
+
+def test_paraphrases_name_a_wobble_only_where_there_is_one() -> None:
+    wording = script("wording")
+    steady, wobbling = (
+        [wording.paraphrase(track_of(style), np.random.default_rng(n)) for n in range(60)]
+        for style in ("house", "riddim")
+    )
+    note = captions.load_template(BUILD.parents[1] / captions.TEMPLATE).wobbles["1/8T"]
+    assert not any("{" in text or " wobble in" in text or "wobbles in" in text for text in steady)
+    assert 0 < sum(note in text for text in wobbling) < 60
+
+
+def track_of(style: str) -> Track:
+    known = {"wobble_hz": 7.0, "genre": "dubstep"} if style == "riddim" else {"genre": "other"}
+    return Track("1", "x", sub_genre=style, bpm=140.0, key="F minor", instruments="drums, bass", **known)
+
+
+def test_the_ear_learns_the_rate_that_sounds_longest_and_none_without_a_bass() -> None:
+    wobble = script("wobble")
+    drawn = [wobble.draw(index) for index in range(800)]
+    wobbles_at = [has_bass and style in wobble.WOBBLING for style, has_bass in drawn]
+    assert np.mean(wobbles_at) == 0.75 and {style for style, _ in drawn} == set(wobble.synth.STYLES)
+    song = wobble.synth.song(7, "dubstep", 0, 24.0)
+    start_s = next(start for name, start, _ in song.sections if name == "drop")
+    turns = wobble.wobbles.TURNS[wobble.rate_of(song, start_s)]
+    rates = {event.lfo_hz for event in song.events if start_s - 1 < event.start_s < start_s + 8 and event.lfo_hz}
+    assert any(turns * 4 / song.bar_s == pytest.approx(rate, rel=1e-3) for rate in rates)
+
+
+def test_a_sequence_goes_round_a_passage_at_about_its_tempo() -> None:
+    wobble = script("wobble")
+    passage = np.tile(np.sin(2 * np.pi * np.arange(240) / 24), (3, 1)).astype(np.float32)
+    for n in range(10):
+        found = wobble.sequence(passage, np.random.default_rng(n))
+        assert found.shape == (3, wobble.BEATS * 24)
+        turns = np.abs(np.fft.rfft(found[0])).argmax()
+        assert abs(turns - wobble.BEATS) <= 1

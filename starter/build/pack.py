@@ -15,6 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import common
+from lowend.models import wobbles
+
+_FIGURES = ("codec", "separator", "refined", "tagger", "wobble", "finished/musicgen")
 
 
 def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -68,7 +71,8 @@ def main() -> None:
     tagger = torch.load(work / "tagger.pt", weights_only=True)
     save_file(half(tagger["state"]), out / "tagger/model.safetensors")
     (out / "tagger/classes.txt").write_text("\n".join(tagger["classes"]) + "\n")
-    lines = [(work / f"{n}.txt").read_text() for n in ("codec", "separator", "refined", "tagger", "finished/musicgen")]
+    save_file(half(torch.load(work / "wobble.pt", weights_only=True)), out / "tagger" / wobbles.FILE)
+    lines = [(work / f"{n}.txt").read_text() for n in _FIGURES]
     (out / "figures.txt").write_text("".join(lines))
 
 

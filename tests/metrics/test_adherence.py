@@ -14,6 +14,7 @@ from lowend.clips import Clip
 from lowend.errors import UserError
 from lowend.metrics import adherence
 from lowend.metrics.arrangement import Stems
+from lowend.models.wobbles import WobbleEar
 
 RATE = 32000
 SOUND = (0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE) / RATE)).astype(np.float32)[None]
@@ -105,38 +106,42 @@ def test_errors_are_in_beats_a_minute_and_in_steps_and_counted(monkeypatch: pyte
     assert found["tempo_right"] == pytest.approx(1 / 3, abs=1e-4), "a clip without a beat is wrong"
 
 
-def wobbling(hz: float) -> np.ndarray:
-    """A low note under harmonics whose level swings."""
-    t = np.arange(6 * RATE) / RATE
-    tone = sum(np.sin(2 * np.pi * 50 * n * t) / n for n in range(6, 40))
-    return (0.4 * np.sin(2 * np.pi * 50 * t) + 0.2 * 10 ** (np.sin(2 * np.pi * hz * t) - 1) * tone)[None].astype("f4")
+class Ear:
+    """Hears a rate, and notes at which tempo it listened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rate_hz: float | None, bpm: float | None = None) -> None:
+        self.tempi: list[float | None] = []
+        monkeypatch.setattr(adherence.wobbles, "rate_hz", lambda ear, wav, rate, bpm: self.tempi.append(bpm) or rate_hz)
+        monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(bpm, "", 0.0))
+
+    def judge(self, clip: Clip, wav: np.ndarray = SOUND) -> adherence.Adherence:
+        return adherence.judge(clip, wav, RATE, "ear", None, WobbleEar())
 
 
 @pytest.mark.parametrize(("wanted", "right"), [(4.67, True), (5.2, True), (5.8, False), (9.33, False)])
 def test_a_wobble_is_right_within_fifteen_percent(monkeypatch: pytest.MonkeyPatch, wanted: float, right: bool) -> None:
-    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
-    wav = wobbling(4.67)
-    found = adherence.judge(replace(asked(), wobble_hz=wanted), wav, RATE, "ear", Stems((), "", (wav, RATE)))
-    assert found.wobble_hz == pytest.approx(4.67, rel=0.1) and found.wobble_right is right
-    assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1), abs=0.1)
+    found = Ear(monkeypatch, 4.67).judge(replace(asked(), wobble_hz=wanted))
+    assert found.wobble_hz == 4.67 and found.wobble_right is right
+    assert found.wobble_error == pytest.approx(abs(4.67 / wanted - 1))
 
 
-def test_a_wobble_is_a_note_value_of_the_tempo_and_any_rate_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
-    told = Stems((), "", (wobbling(4.4), RATE))
-    timed, free = (
-        adherence.judge(replace(asked(bpm), wobble_hz=4.4), SOUND, RATE, "ear", told).wobble_hz for bpm in (140.0, None)
-    )
-    assert timed == pytest.approx(280 / 60, abs=1e-6) and free == pytest.approx(4.4, rel=0.04)
+def test_a_wobble_is_listened_for_at_the_tempo_asked_for_or_else_at_the_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Ear(monkeypatch, 4.0, bpm=130.0)
+    for bpm in (140.0, None):
+        ear.judge(replace(asked(bpm), wobble_hz=4.0))
+    assert ear.tempi == [140.0, 130.0]
 
 
 def test_a_bass_that_does_not_wobble_is_wrong_only_if_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
-    steady = adherence.judge(replace(asked(), wobble_hz=4.67), SOUND, RATE, "ear", Stems((), "", (SOUND, RATE)))
+    ear = Ear(monkeypatch, None)
+    steady, free = ear.judge(replace(asked(), wobble_hz=4.67)), ear.judge(asked())
     assert (steady.wobble_hz, steady.wobble_error, steady.wobble_right) == (None, None, False)
-    free = adherence.judge(asked(), SOUND, RATE, "ear", Stems((), "", (SOUND, RATE)))
-    assert free.wobble_right is None
-    assert adherence.summarise([steady, free], 20, "x")["wobble_right"] == 0
+    assert free.wobble_right is None and len(ear.tempi) == 1
+    silent = ear.judge(replace(asked(), wobble_hz=4.67), SOUND * 0)
+    assert silent.wobble_right is False and len(ear.tempi) == 1, "silence is not listened to"
+    unheard = adherence.judge(replace(asked(), wobble_hz=4.67), SOUND, RATE, "ear")
+    assert unheard.wobble_right is None, "where nobody listens"
+    assert adherence.summarise([steady, free, unheard], 20, "x")["wobble_right"] == 0
     assert "wobble_right" not in adherence.summarise([free], 20, "x")
 
 
@@ -144,16 +149,14 @@ def test_part_and_instruments_are_judged_by_the_stems_and_summed_up(monkeypatch:
     monkeypatch.setattr(analysis, "backend", lambda name: lambda wav, rate: analysis.Analysis(None, "", 0.0))
     drop = replace(asked(), prompt="drop, dubstep, with drums, wobble bass", structure="drop")
     right, wrong = (
-        adherence.judge(drop, SOUND, RATE, "ear", Stems(heard, part, None))
+        adherence.judge(drop, SOUND, RATE, "ear", Stems(heard, part))
         for heard, part in ((("drums", "bass"), "full"), (("drums",), "thin"))
     )
     assert (right.part, right.structure_right, right.heard, right.instruments_right) == ("full", True, "drums, bass", 1)
     assert (wrong.structure_right, wrong.instruments_right, wrong.instruments_false) == (False, 0.5, None)
-    silent = adherence.judge(drop, np.zeros_like(SOUND), RATE, "ear", Stems(("drums", "bass"), "full", None))
+    silent = adherence.judge(drop, np.zeros_like(SOUND), RATE, "ear", Stems(("drums", "bass"), "full"))
     assert (silent.part, silent.structure_right, silent.instruments_right) == ("", False, 0.0)
-    free = adherence.judge(
-        replace(asked(), prompt="ambient, with pads"), SOUND, RATE, "ear", Stems(("bass",), "", None)
-    )
+    free = adherence.judge(replace(asked(), prompt="ambient, with pads"), SOUND, RATE, "ear", Stems(("bass",), ""))
     assert (free.structure_right, free.instruments_right, free.instruments_false) == (None, None, 0.5)
     found = adherence.summarise([right, wrong, silent, free], 50, "x")
     assert found["structure_right"] == pytest.approx(1 / 3, abs=1e-4) and found["instruments_right"] == 0.5

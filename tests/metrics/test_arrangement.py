@@ -17,7 +17,7 @@ from lowend.synth import song as synth
 
 RATE = synth.SAMPLE_RATE
 CLIP_S = 5.0
-FULL = Stems(("drums", "bass"), "full", None)
+FULL = Stems(("drums", "bass"), "full")
 NOISE = rng("noise").standard_normal((1, 5 * RATE)).astype(np.float32)
 TIME = np.arange(5 * RATE) / RATE
 
@@ -37,9 +37,9 @@ def heard() -> list[tuple[str, Stems]]:
                 continue
             start = int(max(end_s - CLIP_S, 0) * RATE)
             mix = song.mix.mean(0, keepdims=True)[:, start : start + int(CLIP_S * RATE)]
-            made, rate = stems.separate(mix, RATE, kit.KIT / "separator")
+            made, _ = stems.separate(mix, RATE, kit.KIT / "separator")
             part = PARTS[name.replace("buildup", "build-up")]
-            found.append((part, arrangement.listen(mix, RATE, made, rate, keeps_bass=False)))
+            found.append((part, arrangement.listen(mix, RATE, made)))
     return found
 
 
@@ -80,20 +80,14 @@ def test_a_part_is_named_by_its_stems_and_by_what_grows(
     drums_db: float, bass_db: float, growth_db: float, part: str, playing: tuple[str, ...]
 ) -> None:
     mix = (0.02 * NOISE * 10 ** (growth_db * (TIME / 5 - 0.5) / 20)).astype(np.float32)
-    found = arrangement.listen(mix, RATE, parts_of(mix, drums_db, bass_db), RATE, keeps_bass=False)
-    assert (found.part, found.heard, found.bass) == (part, playing, None)
+    found = arrangement.listen(mix, RATE, parts_of(mix, drums_db, bass_db))
+    assert (found.part, found.heard) == (part, playing)
 
 
 def test_one_late_crash_and_a_short_clip_do_not_build_up() -> None:
     crash = (0.02 * NOISE * np.where(TIME > 4.6, 30, 1)).astype(np.float32)
     for mix in (crash, crash[:, -RATE:], np.zeros((1, RATE), np.float32)):
-        assert arrangement.listen(mix, RATE, parts_of(mix, -20, -20), RATE, keeps_bass=True).part == "thin"
-
-
-def test_the_bass_is_kept_where_it_is_listened_to() -> None:
-    made = parts_of(NOISE, -5, -5)
-    kept = arrangement.listen(NOISE, RATE, made, 123, keeps_bass=True).bass
-    assert kept is not None and kept[0] is made["bass"] and kept[1] == 123
+        assert arrangement.listen(mix, RATE, parts_of(mix, -20, -20)).part == "thin"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +100,7 @@ def test_the_bass_is_kept_where_it_is_listened_to() -> None:
 def test_a_part_is_right_where_it_is_of_the_kind_that_was_asked_for(
     structure: str, part: str, right: bool | None
 ) -> None:
-    assert arrangement.structure_right(asked("x", structure), Stems((), part, None)) is right
+    assert arrangement.structure_right(asked("x", structure), Stems((), part)) is right
 
 
 def test_nothing_heard_is_wrong_where_something_was_asked_for() -> None:
@@ -133,5 +127,5 @@ def test_instruments_are_counted_where_a_prompt_lists_them(
 
 def test_half_of_the_named_instruments_is_half_right() -> None:
     clip = asked("trap, with drums, 808 bass")
-    assert arrangement.instruments(clip, Stems(("bass",), "thin", None)) == (0.5, None)
-    assert arrangement.instruments(asked("x with 808 bass"), Stems(("bass",), "thin", None)) == (1.0, 0.0)
+    assert arrangement.instruments(clip, Stems(("bass",), "thin")) == (0.5, None)
+    assert arrangement.instruments(asked("x with 808 bass"), Stems(("bass",), "thin")) == (1.0, 0.0)

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from lowend.audio import analysis, bands, wobble
-from lowend.audio.beats import Grid
+from lowend.audio import analysis
 from lowend.audio.io import Wave
 from lowend.clips import Clip
-from lowend.metrics import arrangement, sound, wobbles
+from lowend.metrics import arrangement, sound
 from lowend.metrics.arrangement import Stems
 from lowend.metrics.bootstrap import mean
+from lowend.models import wobbles
+from lowend.models.wobbles import WobbleEar
 
 TEMPO_TOLERANCE = 0.04  # as in the Accuracy-2 of tempo estimation (Gouyon et al., 2006)
-WOBBLE_TOLERANCE = 0.15  # without a tempo slow wobbles are measured to a quarter, others to a tenth
-
-_NO_GRID = Grid(None, np.zeros(0), np.zeros(0), 0.0)
+WOBBLE_TOLERANCE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,9 @@ class Adherence:
     `tempo_error` is relative, up to octaves; `tempo_error_bpm` is the same in BPM of the tempo asked for;
     `key_distance` counts steps on the circle of fifths, a key and its relative being equal; `wobble_error`
     is relative to the rate asked for. These are None where nothing was asked for or nothing was heard.
-    `tempo_right`, `key_right` and `wobble_right` are None only where the prompt asks for none. The last five are
-    what `arrangement` makes of the stems: the kind of part and the instruments that are heard, and what is right of it.
+    `tempo_right`, `key_right` and `wobble_right` are None only where the prompt asks for none, the last also
+    where no ear was there to tell. The last five are what `arrangement` makes of the stems: the kind of part and
+    the instruments that are heard, and what is right of it.
     """
 
     bpm: float | None
@@ -56,28 +54,25 @@ def low_share(wav: Wave, rate: int) -> float:
     return sound.shares(wav, rate, (20, 200))[0]
 
 
-def wobble_rate(bass: Wave, rate: int, bpm: float | None) -> float | None:
-    """The rate in Hz at which a bass stem [C, S] wobbles, None where it does not; a mix cannot tell.
-
-    Where the prompt names a tempo, the answer is one of its note values, and a bass that plays notes gets one too.
-    """
-    return wobbles.rate_hz(bass, rate, bpm) if bpm else wobble.rate_hz(bands.bands(bass, rate), _NO_GRID)
-
-
 def judge(
     clip: Clip,
     wav: Wave,
     rate: int,
     backend: str,
     stems: Stems | None = None,
+    ear: WobbleEar | None = None,
 ) -> Adherence:
-    """Analyse one clip against its prompt; what only stems tell is judged by them."""
+    """Analyse one clip against its prompt; what only stems tell is judged by them, and a wobble by `ear`.
+
+    A wobble is listened for at the tempo of the prompt or, where that names none, at the clip's.
+    """
     asked, wobble_asked = analysis.key_name(clip.key), clip.wobble_hz
     is_silent = sound.is_silent(wav)
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     told = None if is_silent else stems
-    swings = wobble_rate(*told.bass, clip.bpm) if wobble_asked and told and told.bass else None
+    listened = wobble_asked if ear else None
+    swings = wobbles.rate_hz(ear, wav, rate, clip.bpm or found.bpm) if listened and ear and not is_silent else None
     off = abs(swings / wobble_asked - 1) if swings and wobble_asked else None
     return Adherence(
         found.bpm,
@@ -91,7 +86,7 @@ def judge(
         error * clip.bpm if error is not None and clip.bpm else None,
         swings,
         off,
-        (off is not None and off <= WOBBLE_TOLERANCE) if wobble_asked else None,
+        (off is not None and off <= WOBBLE_TOLERANCE) if listened else None,
         told.part if told else "",
         arrangement.structure_right(clip, told),
         ", ".join(told.heard) if told else "",

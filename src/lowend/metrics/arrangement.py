@@ -41,12 +41,11 @@ class Stems:
     """What stems tell of a clip.
 
     heard: those of `INSTRUMENTS` that play; drums are a kick and a snare, hats alone are none. part: full,
-    thin or build-up. bass: the stem [C, S] and its Hz, kept only where a wobble is to be heard in it.
+    thin or build-up.
     """
 
     heard: tuple[str, ...]
     part: str
-    bass: tuple[Wave, int] | None
 
 
 def named(prompt: str) -> set[str]:
@@ -56,10 +55,10 @@ def named(prompt: str) -> set[str]:
 
 def asks(clip: Clip) -> bool:
     """Whether a prompt asks for something that only stems tell."""
-    return bool(clip.wobble_hz or clip.structure in PARTS or _LISTS.search(clip.prompt))
+    return bool(clip.structure in PARTS or _LISTS.search(clip.prompt))
 
 
-def listen(mix: Wave, rate: int, stems: Mapping[str, Wave], stem_rate: int, keeps_bass: bool) -> Stems:
+def listen(mix: Wave, rate: int, stems: Mapping[str, Wave]) -> Stems:
     """What the stems, each [C', S'], tell of their mix [C, S]."""
     least = float((mix**2).mean())
     heard = tuple(
@@ -68,7 +67,7 @@ def listen(mix: Wave, rate: int, stems: Mapping[str, Wave], stem_rate: int, keep
     part = "full" if len(heard) == len(INSTRUMENTS) else "thin"
     if "bass" not in heard and _grows(mix, rate):
         part = "build-up"
-    return Stems(heard, part, (stems["bass"], stem_rate) if keeps_bass else None)
+    return Stems(heard, part)
 
 
 def structure_right(clip: Clip, found: Stems | None) -> bool | None:

@@ -35,7 +35,7 @@ from lowend.metrics.kld import TAGGERS, Tagger
 from lowend.metrics.listening import Heard, Judged, Listener
 from lowend.metrics.parts import PARTS, Parts
 from lowend.metrics.reference import Ears, Folders, Real
-from lowend.models import audioset, devices, tagger, weights
+from lowend.models import audioset, devices, tagger, weights, wobbles
 from lowend.models import codec as codecs
 
 
@@ -100,7 +100,7 @@ def listener(
     """
     ear, name = embedders.chosen(config.embedder, config.weights, folders.kit)
     tags, score, marks = optional(config)
-    ears = Ears(ear, tagger.load(folders.kit), tags)
+    ears = Ears(ear, tagger.load(folders.kit), tags, wobbles.load(folders.kit))
     name = f"{name}/{config.kld if tags else ''}/{weights.identity(config.kld_weights)}/{audioset.passt_version()}"
     real = reference.real(folders, ears, name)
     trained = reference.trained(folders, ears, name, clip_s)

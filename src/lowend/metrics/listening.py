@@ -23,6 +23,7 @@ from lowend.metrics.sound import Sound
 from lowend.models import codec as codecs
 from lowend.models import tagger
 from lowend.models.codec import CompressionModel
+from lowend.models.wobbles import WobbleEar
 from lowend.workers import parallel_map, thread_map
 
 
@@ -109,7 +110,7 @@ def judge(
     `stems` are what each clip's tell, where its prompt asks for it; `asked` are the sub-genres that make the genre.
     """
     pairs = list(zip(heard.items, stems, strict=True))
-    judged = list(parallel_map(partial(_judge, backend=analysis), pairs, "judging clips"))
+    judged = list(parallel_map(partial(_judge, backend=analysis, ear=listener.ears.wobbles), pairs, "judging clips"))
     held, sounds = [one for one, _ in judged], [one for _, one in judged]
     metrics = {
         "clips": float(len(heard.items)),
@@ -149,9 +150,9 @@ def judge(
     return metrics, [Judged(*one) for one in columns]
 
 
-def _judge(pair: tuple[Item, Stems | None], backend: str) -> tuple[Adherence, Sound]:
+def _judge(pair: tuple[Item, Stems | None], backend: str, ear: WobbleEar | None) -> tuple[Adherence, Sound]:
     item, stems = pair
-    found = adherence.judge(item.clip, item.wav, item.rate, backend, stems)
+    found = adherence.judge(item.clip, item.wav, item.rate, backend, stems, ear)
     return found, sound.measure(item.wav, item.rate)
 
 

@@ -28,6 +28,7 @@ from lowend.metrics.sound import Sound
 from lowend.models import audioset, devices, latents, musicgen, musicnn, pann, tagger, vggish
 from lowend.models import codec as codecs
 from lowend.models.codec import CompressionModel
+from lowend.models.wobbles import WobbleEar
 from lowend.tracks import read_tracks
 from lowend.training import data
 from lowend.training.data import Tokens
@@ -55,11 +56,15 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """What hears clips and tracks, made ready once; no `tags` where no divergence is asked for."""
+    """What hears clips and tracks, made ready once; no `tags` where no divergence is asked for.
+
+    `wobbles` hears clips alone.
+    """
 
     embedder: Embedder
     starter: tagger.Tagger
     tags: Callable[[Wave, int], Tags] | None
+    wobbles: WobbleEar | None = None
 
 
 @dataclass(frozen=True, slots=True)

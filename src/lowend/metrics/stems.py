@@ -34,9 +34,7 @@ def listen(items: Sequence[Item], kit: Path) -> list[Stems | None]:
         return [None] * len(items)
     separator = _separator(kit)
     made = separator.separate((item.wav, item.rate, item.clip.file) for item in asked)
-    rate = int(separator.samplerate)
     found = {
-        item.clip.file: arrangement.listen(item.wav, item.rate, stems, rate, keeps_bass=bool(item.clip.wobble_hz))
-        for item, stems in zip(asked, made, strict=True)
+        item.clip.file: arrangement.listen(item.wav, item.rate, stems) for item, stems in zip(asked, made, strict=True)
     }
     return [found.get(item.clip.file) for item in items]
