@@ -130,13 +130,12 @@ def test_one_shots_and_the_contested_break_are_no_loops(tmp_path: Path) -> None:
         codec.read_loops(tmp_path)
 
 
-def test_a_wobble_is_held_against_the_rates_of_its_tempo() -> None:
-    assert wobbles.is_near(2 * 140 / 60 * 1.1, 140, 0.15)
-    assert not wobbles.is_near(2 * 140 / 60 * 1.2, 140, 0.15)
-    found = wobbles.shares([None, 140 / 60, 20.0, 2.5 * 140 / 60], [140.0] * 4)
-    assert found == {"wobbles": 0.75, "within_15%": 0.25, "within_5%": 0.25}
-    assert 0.3 < wobbles.by_chance(140, 0.15) < 0.6
-    assert wobbles.by_chance(140, 0.05) < wobbles.by_chance(140, 0.15)
+def test_a_wobble_is_held_against_the_rate_that_its_prompt_names_and_against_the_others() -> None:
+    beat = 140 / 60
+    heard, asked = [None, beat, 4 / 3 * beat, 3 * beat], [2 * beat, beat, 1.5 * beat, 2 * beat]
+    found = wobbles.shares(heard, asked, [140.0] * 4)
+    assert found == {"wobbles": 0.75, "within_15%": 0.5, "exact": 0.25, "by_chance": 0.0}
+    assert wobbles.shares([beat] * 3, [beat] * 3, [140.0] * 3)["by_chance"] == 1
 
 
 def test_shuffled_codebooks_lose_the_bass_that_the_codec_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +169,7 @@ def test_seeds_of_the_benchmark_trained_nothing() -> None:
 
 
 def test_unheard_songs_have_the_palette_but_not_the_indices_of_the_sources() -> None:
-    jobs = distance.unheard(ROOT, "dubstep")
+    jobs = distance.unheard(ROOT, "dubstep", 40)
     assert {seed for seed, *_ in jobs} == {0} and {palette for *_, palette in jobs} == {1}
     assert min(index for _, _, index, _, _ in jobs) >= distance.UNHEARD and len(set(jobs)) == len(jobs)
 
@@ -183,19 +182,12 @@ def test_a_distance_hears_no_level() -> None:
     assert np.isfinite(distance._embed((np.zeros_like(wav), rate))).all()
 
 
-def test_a_resample_draws_a_prompt_with_all_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
-    def of_model(setup: Setup, _model: Path, _genre: str, take: int) -> list[tuple[str, float, int]]:
-        return [("", float(10 * take + n), 0) for n in range(setup.clips)]
-
-    monkeypatch.setattr(distance.generation, "of_model", of_model)
-    monkeypatch.setattr(distance, "_embed", _heard)
-    monkeypatch.setenv("LOWEND_WORKERS", "1")
-    found = distance._clips(Setup(ROOT, ROOT, 3, None, None, (), None), Path("model"), "dubstep")
-    assert [windows[:, 0].tolist() for windows in found] == [[0, 10], [1, 11], [2, 12]]
-
-
-def _heard(sound: tuple[float, int]) -> np.ndarray:
-    return np.full((1, 4), sound[0])
+def test_distances_ask_for_unheard_songs_in_the_pipelines_words() -> None:
+    asked = distance.prompts(ROOT, "dubstep", 6)
+    assert len({prompt.text for prompt in asked}) == 6
+    for prompt, (_, name, *_) in zip(asked, distance.unheard(ROOT, "dubstep", 6), strict=True):
+        assert prompt.sub_genre == name and f"at {prompt.bpm:.0f} BPM in {prompt.key}" in prompt.text
+        assert prompt.wobble_hz and ", wobble in " in prompt.text
 
 
 def test_a_row_that_was_not_run_has_not_passed_and_one_without_a_bar_does_not_count() -> None:

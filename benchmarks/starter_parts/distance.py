@@ -1,7 +1,8 @@
 """FAD and MMD of the base's and the fine-tuned model's clips on musicnn's embedding.
 
 Both are held against songs that no stage has seen but that have the palette the model was tuned on:
-those that the pipeline's own sources would render next, through the codec. The starter's base was
+those that the pipeline's own sources would render next, through the codec. Prompts are the captions of
+such songs, as many as narrow the interval: what differs most is prompts. The starter's base was
 trained on other palettes, so a fine-tuned model has something to gain. All of it is brought to one
 loudness first: musicnn hears levels, songs are mixed hotter than the pipeline's tracks, and clips are
 scaled to what a file can hold, which would be most of the distance.
@@ -15,22 +16,23 @@ from pathlib import Path
 
 import numpy as np
 
+from lowend import captions, params
 from lowend import kit as kits
-from lowend import params
 from lowend.audio.io import Wave
+from lowend.clips import Prompt
 from lowend.errors import UserError
 from lowend.metrics import fad, mmd
 from lowend.metrics.bootstrap import Estimate
 from lowend.metrics.embedders import Embeddings
 from lowend.metrics.level import levelled
 from lowend.models import musicnn
+from lowend.tracks import Track
 from lowend.workers import parallel_map
 from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
 REAL_SONGS = 32
-TAKES = 2
-"""Clips of a prompt, which are drawn together: of one alone, a model's FAD moves from seed to seed by up to two."""
+PROMPTS = 2  # times as many as the other rows have
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
 RESAMPLES = 200
@@ -55,8 +57,8 @@ def _unheard(folder: Path, song: Song) -> tuple[Wave, int]:
     return codec.round_trip(folder, songs.mono(made))[0], songs.synth.SAMPLE_RATE
 
 
-def unheard(root: Path, genre: str) -> list[Song]:
-    """Songs that the genre's first synthesised source of params.yaml would render next.
+def unheard(root: Path, genre: str, count: int) -> list[Song]:
+    """`count` songs that the genre's first synthesised source of params.yaml would render next.
 
     Raises:
         UserError: the genre has no such source.
@@ -67,8 +69,8 @@ def unheard(root: Path, genre: str) -> list[Song]:
         raise UserError(f"params.yaml: `sources` holds no synth source of {genre}, whose songs clips are held against")
     names = songs.synth.sub_genres(genre)
     palette, seconds = int(sources[0]["palette"]), float(sources[0]["seconds"])
-    every = range(REAL_SONGS)
-    return [(content["seed"], names[i % len(names)], UNHEARD + i // len(names), seconds, palette) for i in every]
+    each = ((names[i % len(names)], UNHEARD + i // len(names)) for i in range(count))
+    return [(content["seed"], name, index, seconds, palette) for name, index in each]
 
 
 def rows(setup: Setup) -> list[Row]:
@@ -79,10 +81,13 @@ def rows(setup: Setup) -> list[Row]:
     gaps: dict[str, list[float]] = {name: [] for name in NAMES}
     figures: dict[str, dict[str, object]] = {name: {} for name in NAMES}
     for genre, tuned in language.tuned(setup).items():
-        heard = list(parallel_map(partial(_unheard, folder), unheard(setup.root, genre), f"unheard {genre}"))
+        heard = list(
+            parallel_map(partial(_unheard, folder), unheard(setup.root, genre, REAL_SONGS), f"unheard {genre}")
+        )
         real = list(parallel_map(_embed, heard, f"musicnn, unheard {genre}"))
         models = {"tuned": tuned, "base": language.base(setup)}
-        clips = {side: _clips(setup, model, genre) for side, model in models.items()}
+        asked = prompts(setup.root, genre, PROMPTS * setup.clips)
+        clips = {side: _clips(setup, model, asked, genre) for side, model in models.items()}
         counts = {side: sum(map(len, found)) for side, found in (("real", real), *clips.items())}
         if min(counts.values()) < WINDOWS:
             return [not_run(name, f"{counts} windows, {WINDOWS} are needed: raise --clips") for name in NAMES.values()]
@@ -94,12 +99,21 @@ def rows(setup: Setup) -> list[Row]:
     return [at_most(NAMES[metric], max(gaps[metric]), 0.0, figures[metric]) for metric in NAMES]
 
 
-def _clips(setup: Setup, model: Path, genre: str) -> list[Embeddings]:
-    """The windows of each prompt's clips."""
-    items = [item for take in range(TAKES) for item in generation.of_model(setup, model, genre, take)]
-    found = list(parallel_map(_embed, [(wav, rate) for _, wav, rate in items], f"musicnn, {genre}"))
-    prompts = len(found) // TAKES
-    return [np.concatenate(found[prompt::prompts]) for prompt in range(prompts)]
+def prompts(root: Path, genre: str, count: int) -> list[Prompt]:
+    """Captions of `count` unheard songs, as the pipeline words them."""
+    return list(parallel_map(partial(_caption, root / captions.TEMPLATE), unheard(root, genre, count), "captions"))
+
+
+def _caption(template: Path, song: Song) -> Prompt:
+    track = Track(id="", file_path="", **songs.synth.song(*song).info)
+    text = captions.caption(track, captions.load_template(template))
+    return Prompt(text, track.sub_genre, track.bpm, track.key, wobble_hz=track.wobble_hz)
+
+
+def _clips(setup: Setup, model: Path, asked: Sequence[Prompt], genre: str) -> list[Embeddings]:
+    """The windows of each prompt's clip."""
+    items = generation.of_model(setup, model, asked, f"{genre} unheard")
+    return list(parallel_map(_embed, [(wav, rate) for _, wav, rate in items], f"musicnn, {genre}"))
 
 
 def _scores(real: Sequence[Embeddings], genre: str) -> dict[str, Score]:

@@ -1,4 +1,4 @@
-"""Clips of a model for the pipeline's prompts: made once for every model, and what is heard in them."""
+"""Clips of a model for prompts: made once for every model, and what is heard in them."""
 
 from __future__ import annotations
 
@@ -43,15 +43,16 @@ class _Batch:
     seeds: tuple[int, ...]
 
 
-def of_model(setup: Setup, model: Path, genre: str, take: int = 0) -> list[Item]:
-    """`setup.clips` clips [C, S] of a checkpoint folder for a genre's prompts, from scratch where they were made.
+def prompted(setup: Setup, model: Path, genre: str) -> list[Item]:
+    """`setup.clips` clips [C, S] of a checkpoint folder for a genre's prompts of the pipeline."""
+    return of_model(setup, model, clips.read_prompts(setup.root / f"prompts/{genre}.csv", setup.clips), genre)
 
-    Each take has seeds of its own.
-    """
+
+def of_model(setup: Setup, model: Path, prompts: Sequence[clips.Prompt], name: str) -> list[Item]:
+    """A clip [C, S] of a checkpoint folder for each prompt, from scratch where it was made; seeds are by name."""
     codec = kits.unpack(setup.kit / "musicgen") / "codec"
     asked = kits.sampling(setup.root / "params.yaml")
-    prompts = clips.read_prompts(setup.root / f"prompts/{genre}.csv", setup.clips)
-    seeds = [seed(songs.SEED + take, genre, n) for n in range(len(prompts))]
+    seeds = [seed(songs.SEED, name, n) for n in range(len(prompts))]
     made_by = cache.files(model, codec)
     jobs = []
     for start in range(0, len(prompts), BATCH):
@@ -59,7 +60,7 @@ def of_model(setup: Setup, model: Path, genre: str, take: int = 0) -> list[Item]
         home = cache.scratch("starter", "clips", made_by, asked, SECONDS, prompts[part], seeds[part])
         jobs.append(_Batch(home, model, codec, asked, tuple(prompts[part]), tuple(seeds[part])))
     missing = [job for job in jobs if not job.home.exists()]
-    for _ in parallel_map(_make, missing, f"clips of {model.name}, {genre}, take {take}"):
+    for _ in parallel_map(_make, missing, f"clips of {model.name}, {name}"):
         pass
     return [item for job in jobs for item in clips.read(job.home)]
 

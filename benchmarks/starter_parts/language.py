@@ -31,7 +31,7 @@ def tuned(setup: Setup) -> dict[str, Path]:
 
 def _shares(setup: Setup, models: Mapping[str, Path], bars: Mapping[str, float], label: str) -> list[Row]:
     """A genre that fails is not hidden by the other: the lower of both is held against the bar."""
-    heard = {genre: generation.of_model(setup, model, genre) for genre, model in models.items()}
+    heard = {genre: generation.prompted(setup, model, genre) for genre, model in models.items()}
     found = {
         "tempo": {genre: generation.tempo_right(setup, items) for genre, items in heard.items()},
         "genre": {genre: generation.genre_right(setup.kit, items, genre) for genre, items in heard.items()},
@@ -68,10 +68,9 @@ def after(setup: Setup) -> list[Row]:
 
 
 def wobble(setup: Setup) -> list[Row]:
-    """Wobble rates of the fine-tuned model's dubstep clips beside those that their tempo allows."""
+    """Wobble rates of the fine-tuned model's drops beside those that their prompts name."""
     name = "starter-full: wobble rate right"
     if not setup.tuned:
         return [not_run(name, NO_MODEL)]
-    items = generation.of_model(setup, tuned(setup)["dubstep"], "dubstep")
-    share, figures = wobbles.judge(setup, items)
+    share, figures = wobbles.judge(setup, tuned(setup)["dubstep"])
     return [at_least(name, share, WOBBLE_BAR, figures)]
