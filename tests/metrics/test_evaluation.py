@@ -14,13 +14,14 @@ from lowend import clips, params
 from lowend.audio import analysis
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
-from lowend.metrics import embedders, evaluation, listening, memorisation, reference, sound
+from lowend.metrics import adherence, embedders, evaluation, listening, memorisation, reference, sound
 from lowend.metrics.classifier import KINDS, Classifier
 from lowend.metrics.embedders import Embedder, Embeddings
 from lowend.metrics.listening import Judged
 from lowend.metrics.reference import Ears, Folders, Real, Trained
 from lowend.models import codec as codecs
 from lowend.models import tagger
+from lowend.models.wobbles import WobbleEar
 
 RATE = 16_000
 CLIPS = 9
@@ -91,8 +92,8 @@ def sounds(dull: float, count: int) -> list[tuple[Wave, int]]:
     return [(wav.astype(np.float32).clip(-0.9, 0.9), RATE) for wav in made]
 
 
-def folder(path: Path, dull: float, count: int = CLIPS) -> Path:
-    prompts = [clips.Prompt("dubstep at 140 BPM", "dubstep", 140.0, "F minor")] * count
+def folder(path: Path, dull: float, count: int = CLIPS, wobble_hz: float | None = None) -> Path:
+    prompts = [clips.Prompt("dubstep at 140 BPM", "dubstep", 140.0, "F minor", wobble_hz=wobble_hz)] * count
     clips.write(path, prompts, range(count), [wav for wav, _ in sounds(dull, count)], RATE)
     return path
 
@@ -204,6 +205,22 @@ def test_what_cannot_be_had_is_marked_and_the_rest_goes_on(
     assert judged[0].is_copy is None and judged[0].kld is None
     for reason in ("hear21passt", "its commit (name@commit)", "pieces of held-out tracks", "windows of at"):
         assert reason in caplog.text
+
+
+def test_a_wobble_is_judged_by_the_kits_ear_where_prompts_ask_for_one(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hears(model: WobbleEar, wav: Wave, rate: int, bpm: float | None) -> float | None:
+        assert isinstance(model, WobbleEar) and bpm == 140.0
+        return 4.6 if wav.std() < 0.15 else None
+
+    monkeypatch.setattr(adherence.wobbles, "rate_hz", hears)
+    near, far = folder(tmp_path / "near", 0.11, wobble_hz=4.67), folder(tmp_path / "far", 0.2, wobble_hz=4.67)
+    found, judged = compared(near, far)
+    assert (found["wobble_right"], found["against_wobble_right"]) == (1, 0)
+    assert {one.adherence.wobble_hz for one in judged} == {4.6}
+    free, _ = compared(folder(tmp_path / "a", 0.11), folder(tmp_path / "b", 0.2))
+    assert "wobble_right" not in free
 
 
 def listener_ears(ear: Ear) -> Ears:
