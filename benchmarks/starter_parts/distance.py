@@ -19,6 +19,7 @@ import numpy as np
 from lowend import captions, params
 from lowend import kit as kits
 from lowend.audio.io import Wave
+from lowend.captions import Template
 from lowend.clips import Prompt
 from lowend.errors import UserError
 from lowend.metrics import fad, mmd
@@ -32,7 +33,7 @@ from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
 REAL_SONGS = 32
-PROMPTS = 2  # times as many as the other rows have
+PROMPTS = 2  # for each that other rows have
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
 RESAMPLES = 200
@@ -81,9 +82,8 @@ def rows(setup: Setup) -> list[Row]:
     gaps: dict[str, list[float]] = {name: [] for name in NAMES}
     figures: dict[str, dict[str, object]] = {name: {} for name in NAMES}
     for genre, tuned in language.tuned(setup).items():
-        heard = list(
-            parallel_map(partial(_unheard, folder), unheard(setup.root, genre, REAL_SONGS), f"unheard {genre}")
-        )
+        held = unheard(setup.root, genre, REAL_SONGS)
+        heard = list(parallel_map(partial(_unheard, folder), held, f"unheard {genre}"))
         real = list(parallel_map(_embed, heard, f"musicnn, unheard {genre}"))
         models = {"tuned": tuned, "base": language.base(setup)}
         asked = prompts(setup.root, genre, PROMPTS * setup.clips)
@@ -101,12 +101,13 @@ def rows(setup: Setup) -> list[Row]:
 
 def prompts(root: Path, genre: str, count: int) -> list[Prompt]:
     """Captions of `count` unheard songs, as the pipeline words them."""
-    return list(parallel_map(partial(_caption, root / captions.TEMPLATE), unheard(root, genre, count), "captions"))
+    template = captions.load_template(root / captions.TEMPLATE)
+    return list(parallel_map(partial(_caption, template), unheard(root, genre, count), "captions"))
 
 
-def _caption(template: Path, song: Song) -> Prompt:
+def _caption(template: Template, song: Song) -> Prompt:
     track = Track(id="", file_path="", **songs.synth.song(*song).info)
-    text = captions.caption(track, captions.load_template(template))
+    text = captions.caption(track, template)
     return Prompt(text, track.sub_genre, track.bpm, track.key, wobble_hz=track.wobble_hz)
 
 

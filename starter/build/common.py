@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from lowend import cache
-from lowend.audio.loudness import Target
+from lowend.audio.loudness import Target, track_gain
+from lowend.models import codec as codecs
 from lowend.models.allocator import keep_freed_memory
 from lowend.synth import song as synth
 from lowend.workers import set_threads
@@ -81,6 +82,14 @@ def load_codec(path: Path) -> tuple[torch.nn.Module, str]:
     model = builders.get_compression_model(OmegaConf.create(package["xp.cfg"]))
     model.load_state_dict(package["best_state"])
     return model.eval(), package["xp.cfg"]
+
+
+def through_codec(codec: Path, wav: np.ndarray) -> np.ndarray:
+    """What a codec makes of [1, S] at the pipeline's loudness, float32 [1, S'] of whole frames."""
+    gain, _ = track_gain(wav, [wav], synth.SAMPLE_RATE, TARGET)
+    model = load_codec(codec)[0]
+    codes = codecs.encode(model, wav * np.float32(10 ** (gain.gain_db / 20)))
+    return codecs.decode(model, torch.from_numpy(codes[None]).long())[0]
 
 
 def cosine(step: int, steps: int, peak: float, warmup: int = 60) -> float:

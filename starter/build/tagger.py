@@ -17,8 +17,6 @@ from torch import Tensor
 
 import common
 from lowend.audio.io import resample
-from lowend.audio.loudness import track_gain
-from lowend.models import codec as codecs
 from lowend.models import tagger
 from lowend.synth.song import SAMPLE_RATE
 
@@ -28,15 +26,12 @@ class CodedPool(common.Pool):
 
     def __init__(self, codec: Path, *args: object) -> None:
         super().__init__(*args, 12.0, channels=1)
-        self.codec = common.load_codec(codec)[0]
+        self.codec = codec
 
     def render(self, index: int) -> tuple[np.ndarray, dict]:
         stems, info = super().render(index)
         mix = stems.astype(np.float32).sum(0)
-        gain, _ = track_gain(mix, [mix], SAMPLE_RATE, common.TARGET)
-        loud = mix * np.float32(10 ** (gain.gain_db / 20))
-        codes = torch.from_numpy(codecs.encode(self.codec, loud)[None]).long()
-        coded = codecs.decode(self.codec, codes)[0][:, : mix.shape[1]]
+        coded = common.through_codec(self.codec, mix)[:, : mix.shape[1]]
         whole = np.zeros((2, *mix.shape), np.float16)
         whole[0], whole[1, :, : coded.shape[1]] = mix, coded
         return whole, info

@@ -18,8 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import common
-from lowend.audio.loudness import track_gain
-from lowend.models import codec as codecs
 from lowend.models import wobbles
 from lowend.synth import song as synth
 from lowend.workers import parallel_map
@@ -62,12 +60,8 @@ def hear(index: int, seed: int, codec: Path) -> Row:
     mix = sum(wav for name, wav in song.stems.items() if has_bass or name != "bass").mean(0, keepdims=True)
     first = int(start_s * synth.SAMPLE_RATE)
     wav = mix[:, first : first + int(PASSAGE_S * synth.SAMPLE_RATE)].astype(np.float32)
-    gain, _ = track_gain(wav, [wav], synth.SAMPLE_RATE, common.TARGET)
-    loud = wav * np.float32(10 ** (gain.gain_db / 20))
-    model = common.load_codec(codec)[0]
-    coded = codecs.decode(model, torch.from_numpy(codecs.encode(model, loud)[None]).long())[0]
-    bpm = float(song.info["bpm"])
-    return [wobbles.features(sound, synth.SAMPLE_RATE, bpm).astype(np.float16) for sound in (wav, coded)], label, style
+    bpm, both = float(song.info["bpm"]), (wav, common.through_codec(codec, wav))
+    return [wobbles.features(sound, synth.SAMPLE_RATE, bpm).astype(np.float16) for sound in both], label, style
 
 
 def sequence(mels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
