@@ -68,6 +68,8 @@ def test_a_part_of_a_track_and_a_wobble_go_from_the_prompts_to_the_clips(tmp_pat
         ("prompt,bpm\na,1\nb,2\n", "lacks the column sub_genre"),
         (HEADER[:-1] + ",wobble_hz\na,,,,slow\nb,,,,\n", "wobble_hz must be a number, got 'slow'"),
         (HEADER + "a,,fast,\nb,,,\n", "bpm must be a number, got 'fast'"),
+        (HEADER + "a,,-140,\nb,,,\n", "bpm must be above 0, got '-140'"),
+        (HEADER[:-1] + ",wobble_hz\na,,,,0\nb,,,,\n", "wobble_hz must be above 0, got '0'"),
     ],
 )
 def test_a_bad_prompt_file_is_one_sentence(tmp_path: Path, content: str, message: str) -> None:

@@ -52,7 +52,8 @@ def test_every_frame_is_counted_from_the_beginning_of_its_bar(build: ModuleType)
 @pytest.mark.parametrize("loop", [0, BAR, 2 * BAR])
 def test_sequences_begin_with_a_bar_and_loops_come_again(build: ModuleType, loop: int) -> None:
     for n in range(10):
-        found = build.crop(SONG, BAR, 3 * BAR, loop, 0.0, np.random.default_rng(n))
+        found, moves = build.crop(SONG, SONG[0], BAR, 3 * BAR, loop, 0.0, np.random.default_rng(n))
+        assert torch.equal(moves, found[0]), "what the bass does goes with its codes"
         assert found.shape == (4, 3 * BAR) and int(found[0, 0]) % BAR == 0
         first = loop or 3 * BAR
         assert torch.equal(found[:, :first] - found[:, :1], torch.arange(first).expand(4, -1))
@@ -100,3 +101,22 @@ def test_a_sequence_goes_round_a_passage_at_about_its_tempo() -> None:
         assert found.shape == (3, wobble.BEATS * 24)
         turns = np.abs(np.fft.rfft(found[0])).argmax()
         assert abs(turns - wobble.BEATS) <= 1
+
+
+def test_the_corpus_knows_rate_and_phase_of_every_frame_of_a_wobble() -> None:
+    tokens = script("tokens")
+    beat_s = 0.43
+    event = tokens.Event("bass", 1.0, 2.0, 0.8, 40, 0.0, 2.0 / beat_s, "sine")
+    found = tokens.wobble([event, tokens.Event("bass", 3.2, 0.5, 0.8, 40)], 4 * beat_s, 0.5, 200)
+    assert not found[:25].any() and not found[125:].any()
+    rate, phase = np.divmod(found[25:125] - 1, tokens.PHASES)
+    assert set(rate) == {list(tokens.WOBBLES).index("1/8")} and phase[0] == 0
+    turns = np.arange(100) / 50 * 2 / beat_s
+    assert (phase == turns % 1 * tokens.PHASES // 1).all()
+
+
+def test_the_corpus_shows_a_first_drop_from_its_first_frame_to_its_last() -> None:
+    first_drop = script("tokens").first_drop
+    sections = (("intro", 0.0, 2.0), ("buildup", 2.0, 4.0), ("drop", 4.0, 12.0), ("drop", 14.0, 16.0))
+    assert first_drop(sections, 2.0) == slice(100, 500)
+    assert np.zeros(900)[first_drop(sections[:2], 2.0)].size == 0

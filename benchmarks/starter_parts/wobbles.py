@@ -35,7 +35,7 @@ _ear = lru_cache(maxsize=1)(wobbles.load)
 def _hear(kit: Path, item: Item) -> float | None:
     """The rate at which the bass of a clip wobbles, None where it does not."""
     clip, wav, rate = item
-    return wobbles.rate_hz(_ear(kit / "tagger"), wav, rate, clip.bpm)
+    return wobbles.rate_hz(_ear(kit / "tagger"), wav, rate, clip.bpm) if clip.bpm else None
 
 
 def shares(heard: Sequence[float | None], asked: Sequence[float], tempi: Sequence[float]) -> dict[str, float]:

@@ -47,7 +47,7 @@ def read_prompts(path: Path, count: int) -> list[Prompt]:
     """The first `count` prompts; the columns structure and wobble_hz may be missing.
 
     Raises:
-        UserError: there are fewer, another column is missing, or a word is where a number belongs.
+        UserError: there are fewer, another column is missing, or a cell holds no number or one below 0.
     """
     rows = read_csv(path)
     for column in ("prompt", "sub_genre", "bpm", "key"):
@@ -61,13 +61,20 @@ def read_prompts(path: Path, count: int) -> list[Prompt]:
         Prompt(
             row["prompt"],
             row["sub_genre"],
-            number(row["bpm"], f"{path}: bpm"),
+            _above_zero(row["bpm"], f"{path}: bpm"),
             row["key"],
             row.get("structure", ""),
-            number(row.get("wobble_hz"), f"{path}: wobble_hz"),
+            _above_zero(row.get("wobble_hz"), f"{path}: wobble_hz"),
         )
         for row in rows[:count]
     ]
+
+
+def _above_zero(text: str | None, where: str) -> float | None:
+    value = number(text, where)
+    if value is not None and value <= 0:
+        raise UserError(f"{where} must be above 0, got {text!r}; leave the cell empty where the prompt names none")
+    return value
 
 
 def write(folder: Path, prompts: Sequence[Prompt], seeds: Sequence[int], wavs: Iterable[Wave], rate: int) -> None:

@@ -8,6 +8,9 @@ NOTES = {"1/1": 1 / 4, "1/2": 1 / 2, "1/4.": 2 / 3, "1/4": 1, "1/8.": 4 / 3, "1/
          "1/8T": 3, "1/16": 4, "1/16T": 6, "1/32": 8}  # fmt: skip
 """Turns in a beat of each."""
 
+WOBBLES = {name: NOTES[name] for name in ("1/4", "1/8.", "1/4T", "1/8", "1/8T", "1/16")}
+"""Those at which basses wobble."""
+
 _TOLERANCE = 0.06
 
 

@@ -51,10 +51,10 @@ class Track:
 
     What analysis writes beside tempo, key, structure and energy: `bpm_confidence` and `key_confidence`
     (0..1), `chords` (`Am, F, C, G`), `swing` (delay of odd sixteenths in sixteenths), `wobble_hz` (rate
-    of the bass envelope), `sub_bass_share` (of the power, 20-60 Hz), `brightness_hz` (spectral
-    centroid), `downbeats` (seconds at which bars begin, separated by spaces), `analysis` (the backend that ran),
-    `flags` (doubts, separated by semicolons). `variants` is a JSON list of captions that training draws from;
-    `caption` is the first of them.
+    of the bass envelope, where the source does not know it), `sub_bass_share` (of the power, 20-60 Hz),
+    `brightness_hz` (spectral centroid), `downbeats` (seconds at which bars begin, separated by spaces),
+    `analysis` (the backend that ran), `flags` (doubts, separated by semicolons). `variants` is a JSON
+    list of captions that training draws from; `caption` is the first of them.
     """
 
     id: str

@@ -25,6 +25,8 @@ HERE = Path(__file__).resolve().parent
 STEMS = synth.STEMS
 TARGET = Target(-16.0, -1.5, limiter=False, lra=0.0)
 """The loudness that the pipeline gives its tracks."""
+FRAMES = 400
+"""Of what the language model learns from, eight seconds: positions that training has not seen break the beat."""
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,8 @@ codebooks, so that codes which sound alike are alike from the first step; its po
 so that a bar ago is one direction wherever it stands, and absolute as well, so that a tempo and a
 position say where in its bar a frame is; a share of its sequences are loops, some of them of
 scrambled codes, which pay for nothing but copying; and while it trains, its middle layer is asked
-which sixteenth of the bar comes next, which every frame teaches and only few codes do.
+which sixteenth of the bar comes next, and at which rate and in which phase the bass wobbles there,
+which every frame teaches and only few codes do.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 import common
+from common import FRAMES
 from lowend.models import musicgen, sampling
 
-FRAMES = 400  # eight seconds: positions that training has not seen break the beat
 OPENING = 100
 RESTART = 3  # frames in which a loop begins again
 SIXTEENTHS = 16  # of a bar
@@ -118,19 +119,22 @@ def loop_length(bar: int, share: float, rng: np.random.Generator) -> int:
     return bar * _LOOPS[rng.integers(len(_LOOPS))] if rng.random() < share else 0
 
 
-def crop(codes: Tensor, bar: int, frames: int, loop: int, most_noise: float, rng: np.random.Generator) -> Tensor:
-    """`frames` of the codes [K, T] from where a bar begins; with a loop, its frames again and again.
+def crop(
+    codes: Tensor, wobble: Tensor, bar: int, frames: int, loop: int, most_noise: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """`frames` of the codes [K, T] and the wobble [T] from where a bar begins; with a loop, its frames again and again.
 
     A share of a loop's codes, up to `most_noise`, changes places first: what is not music can only be copied.
     """
     length = loop or frames
     start = bar * int(rng.integers((codes.shape[1] - length) // bar + 1))
-    found = codes[:, start : start + length]
+    found, moves = codes[:, start : start + length], wobble[start : start + length]
     if not loop:
-        return found
+        return found, moves
     elsewhere = found[:, torch.from_numpy(rng.permutation(length))]
     noisy = torch.from_numpy(rng.random(found.shape) < rng.uniform(0, most_noise))
-    return torch.where(noisy, elsewhere, found).repeat(1, -(-frames // length))[:, :frames]
+    times = -(-frames // length)
+    return torch.where(noisy, elsewhere, found).repeat(1, times)[:, :frames], moves.repeat(times)[:frames]
 
 
 def weights_of(loop: int, frames: int, restart: float) -> Tensor:
@@ -169,7 +173,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     corpus = torch.load(given.tokens, weights_only=True)
     held = 40
-    codes, bars, texts = corpus["codes"], corpus["bars"], corpus["texts"]
+    codes, bars, wobbles, texts = (corpus[name] for name in ("codes", "bars", "wobbles", "texts"))
     cfg = config(p, bins)
     if given.init is None:
         make_t5(given.out / "t5", p, (text for said in texts for text in said))
@@ -185,12 +189,13 @@ def main() -> None:
     conditioner.finetune = True  # here, and only here, the text encoder learns too
 
     counting = torch.nn.Linear(p["width"], SIXTEENTHS)
+    swinging = torch.nn.Linear(p["width"], 1 + max(int(moves.max()) for moves in wobbles))
     middle: deque[Tensor] = deque(maxlen=1)
     lm.transformer.layers[p["layers"] // 2].register_forward_hook(lambda _, __, out: middle.append(out))
 
-    def counted(rows: Sequence[int], frames: int) -> tuple[Tensor, Tensor]:
-        """Cross-entropy, and share right, of the sixteenths that the middle layer's last output tells."""
-        logits, right = counting(middle.pop()).transpose(1, 2), places([bars[i] for i in rows], frames)
+    def told(head: torch.nn.Linear, right: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy, and share right, of what a head says of each frame [B, T] from the middle layer's output."""
+        logits = head(heard).transpose(1, 2)
         return torch.nn.functional.cross_entropy(logits, right), (logits.argmax(1) == right).float().mean()
 
     weights = torch.tensor(p["codebook_weights"])
@@ -202,13 +207,17 @@ def main() -> None:
         indices = rng.integers(held, len(codes), p["batch_size"] * FRAMES // frames).tolist()
         loops = [loop_length(bars[i], p["loops"], rng) if frames == FRAMES else 0 for i in indices]
         rows = zip(indices, loops, strict=True)
-        crops = torch.stack([crop(codes[i], bars[i], frames, loop, p["most_noise"], rng) for i, loop in rows])
+        cut = [crop(codes[i], wobbles[i], bars[i], frames, loop, p["most_noise"], rng) for i, loop in rows]
+        crops, moves = (torch.stack(part) for part in zip(*cut, strict=True))
         shares = torch.stack([weights_of(loop, frames, p["restart"]) for loop in loops])
         said = [say(texts[i], p["word_dropout"], rng) for i in indices]
         with torch.autocast("cpu", torch.bfloat16):
             loss = musicgen.losses(lm, crops.long(), musicgen.embed(lm, said))
-            count, _ = counted(indices, frames)
-        return ((loss * shares[:, None]).sum((0, 2)) / shares.sum() * weights).sum() + p["count"] * count
+            heard = middle.pop()
+            count, _ = told(counting, places([bars[i] for i in indices], frames), heard)
+            swing, _ = told(swinging, moves.long(), heard)
+        asked = p["count"] * count + p["wobble"] * swing
+        return ((loss * shares[:, None]).sum((0, 2)) / shares.sum() * weights).sum() + asked
 
     @torch.no_grad()
     def validate() -> str:
@@ -217,7 +226,10 @@ def main() -> None:
         crops = torch.stack([codes[i][:, :FRAMES] for i in some]).long()
         said = [wordings[0] for wordings in texts[: held + 1]]
         right = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[:held]))
-        _, places_right = counted(some, FRAMES)
+        heard = middle.pop()
+        _, places_right = told(counting, places([bars[i] for i in some], FRAMES), heard)
+        moves = torch.stack([wobbles[i][:FRAMES] for i in some]).long()
+        _, moves_right = told(swinging, moves[moves.any(1)], heard[moves.any(1)])
         wrong = musicgen.cross_entropy(lm, crops, musicgen.embed(lm, said[1:]))
         books = ", ".join(f"{x:.3f}" for x in right.mean(0).tolist())
         sampled = musicgen.generate(lm, said[:16], list(range(16)), FRAMES, sampling.Sampling(250, 0.0, 1.0, 3.0))
@@ -229,12 +241,14 @@ def main() -> None:
         return (
             f"held-out cross-entropy {right.mean():.4f} ({books}), with another's caption {wrong.mean():.4f}; "
             f"{np.mean(again):.3f} of the sampled first codes come again after one or two bars, "
-            f"{places_right:.3f} of the sixteenths told"
+            f"{places_right:.3f} of the sixteenths and {moves_right:.3f} of the wobbles' phases told"
         )
 
-    groups = [{"params": [*lm.parameters(), *counting.parameters()]}, {"params": list(t5.parameters())}]
+    modules = {"lm": lm, "counting": counting, "swinging": swinging, "t5": t5}
+    first = [weight for name, module in modules.items() if name != "t5" for weight in module.parameters()]
+    groups = [{"params": first}, {"params": list(t5.parameters())}]
     optimizer = torch.optim.AdamW(groups, p["lr"], betas=(0.9, 0.95), weight_decay=0.05)
-    modules, inputs = {"lm": lm, "t5": t5, "counting": counting}, [given.init or given.codec, given.tokens]
+    inputs = [given.init or given.codec, given.tokens]
     common.run(given.section, p["steps"], modules, optimizer, p["lr"], loss_at, validate, 200, inputs)
     t5.save_pretrained(given.out / "t5")
     torch.save({"best_state": lm.state_dict(), "xp.cfg": OmegaConf.to_yaml(cfg)}, given.out / "lm.pt")

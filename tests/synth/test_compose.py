@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lowend.synth.basslines import RATES
+from lowend.note_values import WOBBLES
 from lowend.synth.compose import Score, compose
 from lowend.synth.events import BASS_PARTS, DRUM_PARTS, LFO_SHAPES, STEM_OF, Event
 from lowend.synth.styles import FRAME_RATE, STYLES
@@ -130,7 +130,7 @@ def test_wobbles_turn_at_note_values_and_the_commonest_is_named_first(style: str
     notes = [e for e in score.events if e.lfo_hz]
     assert {e.lfo_hz for e in notes} == set(score.wobble_hz) and {e.part for e in notes} == {"bass"}
     for rate in score.wobble_hz:
-        assert min(abs(rate * score.plan.beat_s / turns - 1) for turns in RATES.values()) < 1e-4
+        assert min(abs(rate * score.plan.beat_s / turns - 1) for turns in WOBBLES.values()) < 1e-4
     sounding = [sum(e.length_s for e in notes if e.lfo_hz == rate) for rate in score.wobble_hz]
     assert sounding == sorted(sounding, reverse=True)
 

@@ -66,14 +66,11 @@ def judge(
 
     A wobble is listened for at the tempo of the prompt or, where that names none, at the clip's.
     """
-    asked, wobble_asked = analysis.key_name(clip.key), clip.wobble_hz
+    asked = analysis.key_name(clip.key)
     is_silent = sound.is_silent(wav)
     found = analysis.Analysis(None, "", 0.0) if is_silent else analysis.backend(backend)(wav, rate)
     error = analysis.tempo_error(found.bpm, clip.bpm) if found.bpm and clip.bpm else None
     told = None if is_silent else stems
-    listened = wobble_asked if ear else None
-    swings = wobbles.rate_hz(ear, wav, rate, clip.bpm or found.bpm) if listened and ear and not is_silent else None
-    off = abs(swings / wobble_asked - 1) if swings and wobble_asked else None
     return Adherence(
         found.bpm,
         found.key,
@@ -84,14 +81,23 @@ def judge(
         0.0 if is_silent else low_share(wav, rate),
         is_silent,
         error * clip.bpm if error is not None and clip.bpm else None,
-        swings,
-        off,
-        (off is not None and off <= WOBBLE_TOLERANCE) if listened else None,
+        *_wobble(clip.wobble_hz, wav, rate, None if is_silent else clip.bpm or found.bpm, ear),
         told.part if told else "",
         arrangement.structure_right(clip, told),
         ", ".join(told.heard) if told else "",
         *arrangement.instruments(clip, told),
     )
+
+
+def _wobble(
+    asked: float | None, wav: Wave, rate: int, bpm: float | None, ear: WobbleEar | None
+) -> tuple[float | None, float | None, bool | None]:
+    """The rate heard, its relative error, and whether it is right; Nones where none is asked for or no ear is there."""
+    if not asked or ear is None:
+        return None, None, None
+    heard = wobbles.rate_hz(ear, wav, rate, bpm) if bpm else None
+    error = abs(heard / asked - 1) if heard else None
+    return heard, error, error is not None and error <= WOBBLE_TOLERANCE
 
 
 def summarise(clips: Sequence[Adherence], resamples: int, name: str) -> dict[str, float]:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from lowend import note_values
 from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
 
-TURNS = (1.0, 4 / 3, 1.5, 2.0, 3.0, 4.0)
-"""Turns in a beat: quarters, dotted eighths, triplets of quarters, eighths, triplets of eighths, sixteenths."""
+TURNS = tuple(note_values.WOBBLES.values())
+"""Turns in a beat of the rates that it tells apart."""
 
 STEADY = len(TURNS)
 """The class of mixes whose bass does not wobble."""
@@ -95,13 +96,13 @@ def load(folder: Path) -> WobbleEar:
 
 
 @torch.no_grad()
-def rate_hz(ear: WobbleEar, wav: Wave, rate: int, bpm: float | None) -> float | None:
+def rate_hz(ear: WobbleEar, wav: Wave, rate: int, bpm: float) -> float | None:
     """The rate at which the bass of a mix [C, S] wobbles, one of `TURNS` of its tempo.
 
-    None where it does not, and where there is nothing to tell it by: no tempo, silence, under four beats.
+    None where it does not, and where there is nothing to tell it by: silence, or under four beats.
     """
-    mels = features(wav, rate, bpm) if bpm else np.zeros((_MELS, 0))
-    if not bpm or not mels.shape[1]:
+    mels = features(wav, rate, bpm)
+    if not mels.shape[1]:
         return None
     heard = int(ear(torch.from_numpy(mels)[None]).argmax())
     return None if heard == STEADY else TURNS[heard] / beat_s(bpm)

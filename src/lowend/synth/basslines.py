@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lowend.note_values import WOBBLES
 from lowend.seeds import rng
 from lowend.synth.events import Event
 from lowend.synth.grooves import hits
 from lowend.synth.harmony import low
 from lowend.synth.plan import STEPS, Bar, Plan, pick
 
-# Rates of the wobble as note values, in cycles a beat.
-RATES = {"1/4": 1.0, "1/8.": 4 / 3, "1/4T": 1.5, "1/8": 2.0, "1/8T": 3.0, "1/16": 4.0}
 _SHAPES = ("sine", "sine", "triangle")  # of the LFO: whose rate can be heard in the brightness of the bass
 # Rates of every quarter of four bars: r the song's own, a and b two others.
 _SWITCHES = (
@@ -36,7 +35,7 @@ class Note:
     steps: float
     up: int = 0  # semitones above the root
     glide: float = 0.0  # semitones
-    rate: str = ""  # a key of RATES, "" for a steady tone
+    rate: str = ""  # a key of WOBBLES, "" for a steady tone
     velocity: float = 0.8
 
 
@@ -69,7 +68,7 @@ def _bar(plan: Plan, bar: Bar, notes: tuple[Note, ...], shape: str) -> list[Even
         start_s = plan.when(bar.number, note.step)
         stop_s = plan.when(bar.number, min(note.step + note.steps, end))
         length_s = round(stop_s - start_s - _GAP_S, 4)
-        lfo_hz = round(RATES[note.rate] / plan.beat_s, 6) if note.rate else 0.0
+        lfo_hz = round(WOBBLES[note.rate] / plan.beat_s, 6) if note.rate else 0.0
         lfo = shape if note.rate else ""
         events.append(Event("bass", start_s, length_s, note.velocity, root + note.up, note.glide, lfo_hz, lfo))
         if shape:
@@ -147,7 +146,7 @@ def _lo_fi(draw: np.random.Generator, kicks: list[float]) -> Line:
 
 def _dubstep(draw: np.random.Generator, kicks: list[float]) -> Line:
     """Half bars that wobble at the song's rate, and some that switch to others, whole or by halves."""
-    rates = dict(zip("rab", draw.choice(list(RATES), 3, replace=False).tolist(), strict=True))
+    rates = dict(zip("rab", draw.choice(list(WOBBLES), 3, replace=False).tolist(), strict=True))
     ups = {"r": 0, "a": 0, "b": pick(draw, (0, 3, 12))}
 
     def bar(quarters: str) -> tuple[Note, ...]:

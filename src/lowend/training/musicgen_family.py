@@ -48,9 +48,9 @@ class MusicGenFamily:
     ) -> Tensor:
         """Cross-entropy [K] in nats; only the noise in what is read is random."""
         device = next(lm.parameters()).device
-        codes = torch.from_numpy(batch.codes).long()
-        read = loss.noisy(codes, self.code_noise, lm.card, generator) if self.code_noise else codes
-        codes, read = codes.to(device), read.to(device)
+        drawn = torch.from_numpy(batch.codes).long()
+        codes = drawn.to(device)
+        read = loss.noisy(drawn, self.code_noise, lm.card, generator).to(device) if self.code_noise else codes
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             conditions = musicgen.embed(lm, batch.texts)
             return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device), read)
