@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -47,6 +46,8 @@ def features(wav: Wave, rate: int, bpm: float) -> NDArray[np.float32]:
 
     Empty where it is silent or shorter than four beats.
     """
+    import librosa
+
     mono = resample(wav.mean(0, keepdims=True), rate, SAMPLE_RATE)[0]
     frames = int(len(mono) / SAMPLE_RATE / beat_s(bpm) * BEAT)
     if frames < _LEAST_BEATS * BEAT or not mono.any():
