@@ -252,7 +252,7 @@ def main() -> None:
         )
 
     optimizer = torch.optim.Adam(model.parameters(), p["lr"], betas=(0.8, 0.99))
-    common.run("codec", p["steps"], {"codec": model}, optimizer, p["lr"], loss_at, validate, 200)
+    common.run("codec", p["steps"], {"codec": model}, [optimizer], p["lr"], loss_at, validate, 200)
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"best_state": model.eval().state_dict(), "xp.cfg": OmegaConf.to_yaml(cfg)}, out)
     (out.parent / "codec.txt").write_text(validate() + "\n")

@@ -110,7 +110,7 @@ def run(
     name: str,
     steps: int,
     modules: dict[str, torch.nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     peak_lr: float,
     loss_at: Callable[[int], torch.Tensor],
     validate: Callable[[], str],
@@ -127,23 +127,27 @@ def run(
         state = torch.load(scratch, weights_only=True)
         for key, module in modules.items():
             module.load_state_dict(state[key])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         start = state["step"]
         print(f"{name}: continues at step {start}", flush=True)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    parameters = [p for group in groups for p in group["params"]]
     bar = tqdm(range(start, steps), name, initial=start, total=steps, mininterval=10)
     for step in bar:
-        for group in optimizer.param_groups:
+        for group in groups:
             group["lr"] = cosine(step, steps, peak_lr) * group.get("scale", 1.0)
         loss = loss_at(step)
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         if (step + 1) % validate_every == 0 or step + 1 == steps:
             bar.write(f"{name} step {step + 1}: loss {loss.item():.4f}; {validate()}", file=sys.stderr)
             state = {key: module.state_dict() for key, module in modules.items()}
-            state |= {"optimizer": optimizer.state_dict(), "step": step + 1}
+            state |= {"optimizers": [optimizer.state_dict() for optimizer in optimizers], "step": step + 1}
             torch.save(state, scratch.with_suffix(".tmp"))
             scratch.with_suffix(".tmp").replace(scratch)
 

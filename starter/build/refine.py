@@ -70,7 +70,7 @@ def main() -> None:
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), p["lr"], weight_decay=1e-4)
     inputs = [given.separator]
-    common.run("refine", p["steps"], {"separator": model}, optimizer, p["lr"], loss_at, validate, 200, inputs)
+    common.run("refine", p["steps"], {"separator": model}, [optimizer], p["lr"], loss_at, validate, 200, inputs)
     torch.save({"state": model.state_dict(), "kwargs": package["kwargs"]}, given.out)
     given.out.with_suffix(".txt").write_text(validate() + "\n")
 

@@ -75,7 +75,7 @@ def main() -> None:
         return "SI-SDR " + ", ".join(gains)
 
     optimizer = torch.optim.AdamW(model.parameters(), p["lr"], weight_decay=1e-4)
-    common.run("separator", p["steps"], {"separator": model}, optimizer, p["lr"], loss_at, validate, 200)
+    common.run("separator", p["steps"], {"separator": model}, [optimizer], p["lr"], loss_at, validate, 200)
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"state": model.state_dict(), "kwargs": kwargs}, out)
     (out.parent / "separator.txt").write_text(validate() + "\n")

@@ -77,7 +77,7 @@ def main() -> None:
         return f"held-out accuracy: sub-genre {(found == held[1]).float().mean():.3f}, genre {np.mean(same):.3f}"
 
     optimizer = torch.optim.AdamW(model.parameters(), p["lr"], weight_decay=1e-3)
-    common.run("tagger", p["steps"], {"tagger": model}, optimizer, p["lr"], loss_at, validate, 200, [given.codec])
+    common.run("tagger", p["steps"], {"tagger": model}, [optimizer], p["lr"], loss_at, validate, 200, [given.codec])
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"state": model.eval().state_dict(), "classes": pool.names}, out)
     (out.parent / "tagger.txt").write_text(validate() + "\n")

@@ -107,7 +107,7 @@ def main() -> None:
         return f"held-out wobbles through the codec, right: {np.mean(right):.3f} ({', '.join(each)})"
 
     optimizer = torch.optim.AdamW(ear.parameters(), p["lr"], weight_decay=0.1)
-    common.run("wobble", p["steps"], {"ear": ear}, optimizer, p["lr"], loss_at, validate, 400, [given.codec])
+    common.run("wobble", p["steps"], {"ear": ear}, [optimizer], p["lr"], loss_at, validate, 400, [given.codec])
     given.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(ear.eval().state_dict(), given.out)
     (given.out.parent / "wobble.txt").write_text(validate() + "\n")
