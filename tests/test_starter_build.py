@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lowend import captions
+from lowend.note_values import WOBBLES
 from lowend.tracks import Track
 
 BUILD = Path(__file__).resolve().parents[1] / "starter/build"
@@ -110,7 +111,7 @@ def test_the_corpus_knows_rate_and_phase_of_every_frame_of_a_wobble() -> None:
     found = tokens.wobble([event, tokens.Event("bass", 3.2, 0.5, 0.8, 40)], 4 * beat_s, 0.5, 200)
     assert not found[:25].any() and not found[125:].any()
     rate, phase = np.divmod(found[25:125] - 1, tokens.PHASES)
-    assert set(rate) == {list(tokens.WOBBLES).index("1/8")} and phase[0] == 0
+    assert set(rate) == {list(WOBBLES).index("1/8")} and phase[0] == 0
     turns = np.arange(100) / 50 * 2 / beat_s
     assert (phase == turns % 1 * tokens.PHASES // 1).all()
 

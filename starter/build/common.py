@@ -17,6 +17,7 @@ from lowend import cache
 from lowend.audio.loudness import Target, track_gain
 from lowend.models import codec as codecs
 from lowend.models.allocator import keep_freed_memory
+from lowend.note_values import WOBBLES
 from lowend.synth import song as synth
 from lowend.workers import set_threads
 
@@ -92,6 +93,11 @@ def through_codec(codec: Path, wav: np.ndarray) -> np.ndarray:
     model = load_codec(codec)[0]
     codes = codecs.encode(model, wav * np.float32(10 ** (gain.gain_db / 20)))
     return codecs.decode(model, torch.from_numpy(codes[None]).long())[0]
+
+
+def wobble_class(lfo_hz: float, bar_s: float) -> int:
+    """The place in `WOBBLES` of the note value nearest to the rate of a wobble."""
+    return int(np.argmin([abs(lfo_hz * bar_s / 4 - turns) for turns in WOBBLES.values()]))
 
 
 def cosine(step: int, steps: int, peak: float, warmup: int = 60) -> float:

@@ -10,7 +10,7 @@ position say where in its bar a frame is; a share of its sequences are loops, so
 scrambled codes, which pay for nothing but copying; while it trains, its middle layer is asked which
 sixteenth of the bar comes next, and at which rate and in which phase the bass wobbles there, which
 every frame teaches and only few codes do; and its decoder's matrices take orthogonal steps (Muon;
-Jordan et al., 2024), after 600 of which it is where Adam's would be after 1000.
+Jordan et al., 2024).
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ import wording
 from lowend.audio.loudness import track_gain
 from lowend.audio.views import VIEWS
 from lowend.models import codec as codecs
-from lowend.note_values import WOBBLES
 from lowend.synth import song as synth
 from lowend.synth.events import Event
 from lowend.tracks import Track
@@ -38,7 +37,7 @@ def wobble(events: Sequence[Event], bar_s: float, start_s: float, frames: int) -
     found = np.zeros(frames, np.int8)
     for event in events:
         if event.lfo_hz:
-            rate = int(np.argmin([abs(event.lfo_hz * bar_s / 4 - turns) for turns in WOBBLES.values()]))
+            rate = common.wobble_class(event.lfo_hz, bar_s)
             phase = ((time - event.start_s) * event.lfo_hz % 1 * PHASES).astype(int)
             sounds = (time >= event.start_s) & (time < event.start_s + event.length_s)
             found = np.where(sounds, rate * PHASES + phase + 1, found).astype(np.int8)

@@ -46,8 +46,7 @@ def rate_of(song: synth.Song, start_s: float) -> int:
         overlap = min(event.start_s + event.length_s, start_s + PASSAGE_S) - max(event.start_s, start_s)
         if event.lfo_hz and overlap > 0:
             sounding[event.lfo_hz] = sounding.get(event.lfo_hz, 0.0) + overlap
-    turns = max(sounding, key=lambda hz: sounding[hz]) * song.bar_s / 4
-    return int(np.argmin([abs(turns - known) for known in wobbles.TURNS]))
+    return common.wobble_class(max(sounding, key=lambda hz: sounding[hz]), song.bar_s)
 
 
 def hear(index: int, seed: int, codec: Path) -> Row:
