@@ -135,6 +135,6 @@ def test_a_slip_inside_a_list_is_named_too(name: str, change: dict) -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 0.6])
-def test_more_noise_than_codes_is_refused(share: float) -> None:
-    with pytest.raises(UserError, match=rf"train.code_noise must be in 0..0.5, got {share}"):
-        params.build(CONFIGS["train"], SECTIONS["train"] | {"code_noise": share}, "train")
+def test_more_own_codes_than_codes_are_refused(share: float) -> None:
+    with pytest.raises(UserError, match=rf"train.scheduled_sampling must be in 0..0.5, got {share}"):
+        params.build(CONFIGS["train"], SECTIONS["train"] | {"scheduled_sampling": share}, "train")

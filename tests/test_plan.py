@@ -128,6 +128,8 @@ def test_operations_follow_the_work() -> None:
     assert planner.operations(small(), replace(CONFIG, accumulate=3)) == pytest.approx(3 * plain)
     assert planner.operations(small(), replace(CONFIG, freeze=4)) < 0.6 * plain
     assert 1.1 * plain < planner.operations(small(), replace(CONFIG, checkpointing=True)) < 4 / 3 * plain
+    drawing = planner.operations(small(), replace(CONFIG, scheduled_sampling=0.2))
+    assert planner.operations(small(), replace(CONFIG, checkpointing=True)) < drawing < 4 / 3 * plain
     published = planner.published("facebook/musicgen-small")
     weights = 24 * 14 * 1024**2 + 4 * 2048 * 1024  # all but the text's keys and values
     assert planner.operations(published, CONFIG) == pytest.approx(6 * weights * 4 * 50, rel=0.02)

@@ -47,7 +47,7 @@ def read_prompts(path: Path, count: int) -> list[Prompt]:
     """The first `count` prompts; the columns structure and wobble_hz may be missing.
 
     Raises:
-        UserError: there are fewer, another column is missing, or a cell holds no number or one below 0.
+        UserError: there are fewer, another column is missing, or a cell holds no number or none above 0.
     """
     rows = read_csv(path)
     for column in ("prompt", "sub_genre", "bpm", "key"):

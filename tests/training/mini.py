@@ -21,7 +21,7 @@ from lowend.training.config import TrainConfig
 from lowend.training.musicgen_family import MusicGenFamily
 
 FAMILY = MusicGenFamily()
-NOISY = MusicGenFamily(code_noise=0.2)
+DRAWING = MusicGenFamily(scheduled_sampling=0.2)
 FRAMES = 24
 TEXTS = ("trap hip-hop at 140 BPM in F minor", "a dark trap beat")
 
@@ -65,7 +65,7 @@ def config(**change: Any) -> TrainConfig:
         "crops": "anywhere", "precision": "fp32", "checkpointing": False, "method": "full", "rank": 4, "alpha": 8.0,
         "freeze": 0, "band_weights": (1.0, 1.0, 1.0), "codebook_weights": (), "schedule": "cosine", "warmup": 1,
         "weight_decay": 0.1, "betas": (0.9, 0.95), "clip_norm": 1.0, "ema": 0.9, "cfg_dropout": 0.0,
-        "word_dropout": 0.0, "code_noise": 0.0, "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,
+        "word_dropout": 0.0, "scheduled_sampling": 0.0, "validate_every": 2, "patience": 9, "keep": 2, "skips": 3,
         "compile": False, "optimizer": "adamw",
     }  # fmt: skip
     return TrainConfig(**whole | change)

@@ -43,7 +43,7 @@ def run(
     drop = {"cfg_dropout": 0.3, "word_dropout": 0.3}
     config = mini.config(**drop | change)
     sampler = mini.sampler(batches=6, **drop)
-    return loop.train(mini.NOISY, lm or mini.lm(), sampler, config, 1e-2, mini.spread, scratch, both), log
+    return loop.train(mini.DRAWING, lm or mini.lm(), sampler, config, 1e-2, mini.spread, scratch, both), log
 
 
 def kill_at(step: int) -> Callable[[Record], None]:
@@ -93,7 +93,7 @@ torch.save = killed_while_writing
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
 config, sampler = (make(cfg_dropout=0.3, word_dropout=0.3) for make in (mini.config, mini.sampler))
-loop.train(mini.NOISY, mini.lm(), sampler, config, 1e-2, mini.spread, Path(sys.argv[1]), lambda _: None)
+loop.train(mini.DRAWING, mini.lm(), sampler, config, 1e-2, mini.spread, Path(sys.argv[1]), lambda _: None)
 """
 
 
@@ -284,7 +284,7 @@ def test_band_weights_reach_the_training_and_ones_do_not(tmp_path: Path) -> None
     for weights, equal in (((1.0, 1.0, 1.0), True), ((2.0, 1.0, 0.5), False)):
         sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=data.weighing(rows, weights))
         made = loop.train(
-            mini.NOISY, mini.lm(), sampler, mini.config(), 1e-2, mini.spread, tmp_path / str(weights), lambda _: None
+            mini.DRAWING, mini.lm(), sampler, mini.config(), 1e-2, mini.spread, tmp_path / str(weights), lambda _: None
         )
         worst = max(float((made.raw[k] - plain.raw[k]).abs().max()) for k in plain.raw)
         assert (worst < 1e-4) == equal

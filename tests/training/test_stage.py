@@ -185,14 +185,14 @@ def test_a_stage_without_band_energies_refuses_to_weigh_by_them(
         stage.run("mine", folders, Settings(0, 1e-3, "commercial", config, stage_config()), lambda _: None)
 
 
-def test_noise_in_codes_is_trained_with_and_never_measured(
+def test_own_codes_are_trained_with_and_never_measured(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     told = []
     for share in (0.0, 0.5):
         monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path / str(share)))
-        config, log = replace(train_config(), code_noise=share), []
+        config, log = replace(train_config(), scheduled_sampling=share), []
         metrics = stage.run("mine", folders, Settings(0, 1e-3, "commercial", config, stage_config()), log.append)
         told.append((log[0]["train_ce"], metrics["ce_init"]))
     assert told[0][0] != told[1][0] and told[0][1] == told[1][1]

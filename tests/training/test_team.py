@@ -36,7 +36,7 @@ crew, rows, told = team.join(change["accumulate"]), mini.rows(), {}
 for name, weighing in (("plain", None), ("weighted", data.weighing(rows, (2.0, 1.0, 0.5)))):
     sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=weighing)
     config = mini.config(**change)
-    result = loop.train(mini.NOISY, mini.lm(), sampler, config, 1e-3, mini.spread, out / name, lambda _: None, crew)
+    result = loop.train(mini.DRAWING, mini.lm(), sampler, config, 1e-3, mini.spread, out / name, lambda _: None, crew)
     save_file(result.raw, out / f"{name}-{crew.rank}.safetensors")
     told[name] = result.history
 (out / f"{crew.rank}.json").write_text(json.dumps(told))
@@ -69,7 +69,7 @@ def test_two_processes_equal_one_with_accumulation(tmp_path: Path) -> None:
         sampler = mini.sampler(rows, cfg_dropout=0.3, word_dropout=0.3, weighing=weighing)
         scratch = tmp_path / f"one-{name}"
         one = loop.train(
-            mini.NOISY, mini.lm(), sampler, mini.config(**CHANGE), 1e-3, mini.spread, scratch, lambda _: None
+            mini.DRAWING, mini.lm(), sampler, mini.config(**CHANGE), 1e-3, mini.spread, scratch, lambda _: None
         )
         first, second = (load_file(tmp_path / f"two/{name}-{rank}.safetensors") for rank in range(2))
         assert mini.same(first, second)

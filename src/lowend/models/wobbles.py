@@ -48,15 +48,15 @@ def features(wav: Wave, rate: int, bpm: float) -> NDArray[np.float32]:
     """
     import librosa
 
-    mono = resample(wav.mean(0, keepdims=True), rate, SAMPLE_RATE)[0]
-    frames = int(len(mono) / SAMPLE_RATE / beat_s(bpm) * BEAT)
+    mono, frame_s = resample(wav.mean(0, keepdims=True), rate, SAMPLE_RATE)[0], beat_s(bpm) / BEAT
+    frames = int(len(mono) / SAMPLE_RATE / frame_s)
     if frames < _LEAST_BEATS * BEAT or not mono.any():
         return np.zeros((_MELS, 0), np.float32)
     mels = librosa.feature.melspectrogram(
         y=mono, sr=SAMPLE_RATE, n_fft=_FFT, hop_length=_HOP, n_mels=_MELS, fmin=30, power=1.0
     )
     level = np.log(mels / mels.max() + _FLOOR)
-    at = np.arange(frames) / BEAT * beat_s(bpm) * SAMPLE_RATE / _HOP
+    at = np.arange(frames) * frame_s * SAMPLE_RATE / _HOP
     left = np.minimum(at.astype(int), level.shape[1] - 2)
     share = np.clip(at - left, 0, 1)
     found: NDArray[np.float32] = (level[:, left] * (1 - share) + level[:, left + 1] * share).astype(np.float32)

@@ -41,7 +41,7 @@ class TrainConfig:
     ema: float
     cfg_dropout: float
     word_dropout: float
-    code_noise: float  # share of random codes among those that the model reads; what it is to predict stays
+    scheduled_sampling: float  # share of what the model reads that it has drawn itself; what it is to predict stays
     validate_every: int
     patience: int
     keep: int
@@ -57,8 +57,8 @@ class TrainConfig:
         for name in ("ema", "cfg_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"train.{name} must be in 0..1, got {getattr(self, name)}")
-        if not 0 <= self.code_noise <= 0.5:
-            raise ValueError(f"train.code_noise must be in 0..0.5, got {self.code_noise}")
+        if not 0 <= self.scheduled_sampling <= 0.5:
+            raise ValueError(f"train.scheduled_sampling must be in 0..0.5, got {self.scheduled_sampling}")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"train.{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowend.models import musicgen
+from lowend.models import codebooks, musicgen
 from lowend.models.conditioners import Conditions
 from lowend.models.musicgen import MusicGen
 
@@ -72,17 +72,30 @@ def weigh(weights: Sequence[Array], lengths: Sequence[NDArray[np.int64]], delays
     return [part / totals.clamp(min=torch.finfo(torch.float32).tiny)[:, None] for part in placed]
 
 
-def noisy(codes: Tensor, share: float, card: int, generator: torch.Generator) -> Tensor:
-    """Codes int64 [B, K, T], on average `share` of them (a row's is drawn, up to twice that) random ones below `card`.
+@torch.no_grad()
+def retold(lm: MusicGen, codes: Tensor, conditions: Conditions, share: float, generator: torch.Generator) -> Tensor:
+    """Codes int64 [B, K, T], on average `share` of them (a row's is drawn, up to twice that) as the model tells them.
 
     In training all that a model reads is true, when it generates it reads its own: a wrong code makes the next
-    likelier to be wrong, and clips end in a note that is held. One that has read wrong codes finds its way back.
-    Source: Xie et al. 2017, https://arxiv.org/abs/1703.02573 (replacing what is read, not what is predicted).
+    likelier to be wrong, and clips end in a note that is held. One that has read its own codes finds its way back.
+    It tells each from the true codes before it, all in one pass; those that are not predicted stay.
+    Source: scheduled sampling (Bengio et al. 2015, https://arxiv.org/abs/1506.03099), at once for all positions
+    as for transformers (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651).
     """
-    drawn = torch.rand(codes.shape, generator=generator)
     limits = 2 * share * torch.rand(len(codes), 1, 1, generator=generator)
-    others = torch.randint(card, codes.shape, generator=generator)
-    return torch.where(drawn < limits, others, codes)
+    chosen = (torch.rand(codes.shape, generator=generator) < limits).to(codes.device)
+    places = torch.rand(codes.shape, generator=generator).to(codes.device)
+    read, kind = codes.clone(), codes.device.type
+    # Copies of weights that autocast kept from here would have no gradient in the pass that learns.
+    with torch.autocast(kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind), cache_enabled=False):
+        hidden = lm.hidden(codebooks.read_to_predict(codes, lm.delays, lm.special_token_id), conditions)
+        for k, (weight, shift) in enumerate(zip(lm.heads(), lm.delays, strict=True)):
+            row, frame = chosen[:, k, : codes.shape[2] - shift].nonzero(as_tuple=True)
+            logits = (hidden[row, frame + shift] @ weight.t()).float()
+            sums = torch.softmax(logits, -1).cumsum(-1)
+            found = torch.searchsorted(sums, places[row, k, frame][:, None] * sums[:, -1:], right=True)
+            read[row, k, frame] = found[:, 0].clamp(max=lm.card - 1)
+    return read
 
 
 def codebook_losses(

@@ -19,10 +19,10 @@ from lowend.training.data import Batch
 class MusicGenFamily:
     """See `family.Family`.
 
-    code_noise: share of the codes that the model reads, while it learns, which are random ones.
+    scheduled_sampling: share of the codes that the model reads, while it learns, which it has drawn itself.
     """
 
-    code_noise: float = 0.0
+    scheduled_sampling: float = 0.0
 
     @property
     def measure(self) -> str:
@@ -46,13 +46,12 @@ class MusicGenFamily:
     def losses(
         self, lm: MusicGen, batch: Batch, weights: Tensor | None, precision: str, generator: torch.Generator
     ) -> Tensor:
-        """Cross-entropy [K] in nats; only the noise in what is read is random."""
+        """Cross-entropy [K] in nats; only what it reads of its own is random."""
         device = next(lm.parameters()).device
-        drawn = torch.from_numpy(batch.codes).long()
-        codes = drawn.to(device)
-        read = loss.noisy(drawn, self.code_noise, lm.card, generator).to(device) if self.code_noise else codes
+        codes, share = torch.from_numpy(batch.codes).long().to(device), self.scheduled_sampling
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             conditions = musicgen.embed(lm, batch.texts)
+            read = loss.retold(lm, codes, conditions, share, generator) if share else None
             return loss.codebook_losses(lm, codes, conditions, None if weights is None else weights.to(device), read)
 
     def layers(self, lm: MusicGen) -> nn.ModuleList:

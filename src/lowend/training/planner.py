@@ -105,15 +105,17 @@ def operations(model: Mapping[str, Any], config: TrainConfig) -> float:
     """Floating-point operations of an optimizer step: https://arxiv.org/abs/2001.08361, section 2.1, and attention.
 
     A layer's matrices cost two operations a weight and position forwards and four backwards; frozen
-    first layers cost the first alone, and gradient checkpointing runs the layers forwards once more.
+    first layers cost the first alone. Gradient checkpointing runs the layers forwards once more, and so does
+    scheduled sampling, with the heads where it draws.
     """
     lm = model["transformer_lm"]
     width, layers, frames = lm["dim"], lm["num_layers"], round(config.segment_s * musicgen.FRAME_RATE)
     attention = (3 + 1 + 1 + 1) * width**2  # the text's own keys and values are few positions
     matrices = attention + 2 * int(lm["hidden_scale"]) * width**2 + 2 * frames * width
     frozen = min(config.freeze, layers)
-    passes = 6 * (layers - frozen) + 2 * frozen + (2 * layers if config.checkpointing else 0)
-    heads = 6 * lm["n_q"] * lm["card"] * width
+    again = config.checkpointing + (config.scheduled_sampling > 0)
+    passes = 6 * (layers - frozen) + 2 * frozen + 2 * layers * again
+    heads = (6 + 2 * config.scheduled_sampling) * lm["n_q"] * lm["card"] * width
     return float(config.accumulate * config.batch_size * frames * (passes * matrices + heads))
 
 

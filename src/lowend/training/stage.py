@@ -169,7 +169,7 @@ def run(
     inputs = cache.files(folders.init, folders.tokens, folders.splits, folders.replay_tokens, folders.replay_splits)
     scratch = cache.scratch("train", key, settings, inputs, code)
     result = loop.train(
-        musicgen_family.MusicGenFamily(config.code_noise),
+        musicgen_family.MusicGenFamily(config.scheduled_sampling),
         lm,
         sampler,
         config,
