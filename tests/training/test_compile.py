@@ -14,15 +14,16 @@ from torch import nn
 from torch._dynamo.utils import counters
 
 from lowend.training import loop
+from lowend.training.musicgen_family import MusicGenFamily
 
 DROP = {"cfg_dropout": 0.3, "word_dropout": 0.3}
 
 
-def trained(scratch: Path, steps: int = 12, **change: Any) -> loop.Result:
+def trained(scratch: Path, steps: int = 12, family: MusicGenFamily = mini.FAMILY, **change: Any) -> loop.Result:
     """Captions lose words and batches their text, so the text's length changes from step to step."""
     config = mini.config(steps=steps, **DROP, **change)
     sampler = mini.sampler(batches=steps, **DROP)
-    return loop.train(mini.FAMILY, mini.lm(), sampler, config, 1e-2, mini.spread, scratch, lambda _: None)
+    return loop.train(family, mini.lm(), sampler, config, 1e-2, mini.spread, scratch, lambda _: None)
 
 
 @pytest.fixture
@@ -42,13 +43,16 @@ def test_compiled_layers_train_alike(compiler: None, tmp_path: Path, change: dic
     assert plain.raw.keys() == compiled.raw.keys()
 
 
-def test_no_step_compiles_once_the_lengths_are_known(compiler: None, tmp_path: Path) -> None:
-    trained(tmp_path / "few", 12, compile=True)
+@pytest.mark.parametrize(("family", "most"), [(mini.FAMILY, 3), (mini.DRAWING, 6)])  # it draws without gradients
+def test_no_step_compiles_once_the_lengths_are_known(
+    compiler: None, tmp_path: Path, family: MusicGenFamily, most: int
+) -> None:
+    trained(tmp_path / "few", 12, family, compile=True)
     known = counters["stats"]["unique_graphs"]
     torch._dynamo.reset()
     counters.clear()
-    trained(tmp_path / "many", 40, compile=True)
-    assert 0 < counters["stats"]["unique_graphs"] == known <= 3
+    trained(tmp_path / "many", 40, family, compile=True)
+    assert 0 < counters["stats"]["unique_graphs"] == known <= most
 
 
 @pytest.mark.full
