@@ -9,6 +9,7 @@ can reach; and `by_chance`, each clip held against all others' prompts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -52,14 +53,25 @@ def shares(heard: Sequence[float | None], asked: Sequence[float], tempi: Sequenc
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def _sounding(song: songs.synth.Song, start_s: float) -> float:
+    """The rate that sounds longest in a clip's length from `start_s` on; a whole song's may be another."""
+    lengths: Counter[float] = Counter()
+    for event in song.events:
+        overlap = min(event.start_s + event.length_s, start_s + generation.SECONDS) - max(event.start_s, start_s)
+        if event.lfo_hz and overlap > 0:
+            lengths[event.lfo_hz] += overlap
+    return lengths.most_common(1)[0][0]
+
+
 def _unseen(folder: Path, index: int) -> Item:
     """Eight seconds of an unseen dubstep song from its first drop on, through the codec."""
     names = songs.synth.sub_genres("dubstep")
     song = songs.synth.song(songs.SEED, names[index % len(names)], index, SONG_S)
     rate = songs.synth.SAMPLE_RATE
-    start = next(int(start_s * rate) for name, start_s, _ in song.sections if name == "drop")
+    start_s = next(start_s for name, start_s, _ in song.sections if name == "drop")
+    start = int(start_s * rate)
     wav = songs.mono(song)[:, start : start + int(generation.SECONDS * rate)]
-    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", song.wobble_hz[0])
+    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", _sounding(song, start_s))
     return clip, codec.round_trip(folder, wav)[0], rate
 
 
