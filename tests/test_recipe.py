@@ -72,6 +72,13 @@ def test_a_recipe_sets_its_leaves_and_nothing_else(run, name: str) -> None:  # t
     assert run(name).read_bytes() == once, "a second time changes nothing"
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_after_any_recipe_starter_goes_back_to_what_the_repository_comes_with(run, name: str) -> None:  # type: ignore[no-untyped-def]
+    run(name)
+    was = load(ROOT / "params.yaml")
+    assert {key: value for key, value in load(run("starter")).items() if key in was} == was
+
+
 def test_numbers_and_lists_are_written_as_the_recipe_has_them(run) -> None:  # type: ignore[no-untyped-def]
     text = run("production-dubstep").read_text()
     assert re.search(r"^lr: 1\.0e-05 +#", text, re.M)
