@@ -68,7 +68,7 @@ def side_by_side(apart: Sequence[Sequence[str]], jobs: int) -> None:
     with ThreadPoolExecutor(jobs) as pool:  # single items: DVC looks at an ancestor only where nobody reads it
         done = list(pool.map(lambda lane: repro("--single-item", *lane), apart))
     if failed := [lane[0] for lane, good in zip(apart, done, strict=True) if not good]:
-        raise UserError(f"the lane that begins with {', '.join(failed)} failed, for the reason above")
+        raise UserError(f"failed, for the reason above: {', '.join(failed)}, or a stage after it")
 
 
 def main() -> None:

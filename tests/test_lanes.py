@@ -69,6 +69,6 @@ def test_lists_run_together_and_a_failure_is_named_when_all_have_ended(monkeypat
         return name != "a"
 
     monkeypatch.setattr(lanes, "repro", repro)
-    with pytest.raises(UserError, match="begins with a failed"):
+    with pytest.raises(UserError, match="for the reason above: a, or a stage after it"):
         lanes.side_by_side([["a"], ["b"]], 2)
     assert sorted(ended) == ["a", "b"]
