@@ -182,6 +182,7 @@ def test_unheard_songs_have_the_palette_but_not_the_indices_of_the_sources() -> 
     jobs = distance.unheard(ROOT, "dubstep", 40)
     assert {seed for seed, *_ in jobs} == {0} and {palette for *_, palette in jobs} == {1}
     assert min(index for _, _, index, _, _ in jobs) >= distance.UNHEARD and len(set(jobs)) == len(jobs)
+    assert {seconds for *_, seconds, _ in jobs} == {24.0}, "as long as the recipe's, which end in an outro"
 
 
 def test_a_distance_hears_no_level() -> None:

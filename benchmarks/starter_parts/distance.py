@@ -1,7 +1,7 @@
 """FAD and MMD of the base's and the fine-tuned model's clips on musicnn's embedding.
 
-Both are held against songs that no stage has seen but that have the palette the model was tuned on:
-those that the pipeline's own sources would render next, through the codec. Prompts are the captions of
+Both are held against songs that no stage has seen but that are of the kind the model was tuned on:
+those that the sources of `recipes/starter-full` would render next, through the codec. Prompts are the captions of
 such songs, as many as narrow the interval: what differs most is prompts. The starter's base was
 trained on other palettes, so a fine-tuned model has something to gain. All of it is brought to one
 loudness first: musicnn hears levels, songs are mixed hotter than the pipeline's tracks, and clips are
@@ -15,7 +15,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from ruamel.yaml import YAML
 
+import recipe
 from lowend import captions, params
 from lowend import kit as kits
 from lowend.audio.io import Wave
@@ -34,6 +36,7 @@ from starter_parts.table import Row, Setup, at_most, not_run
 
 REAL_SONGS = 32
 PROMPTS = 2  # for each that other rows have
+RECIPE = Path("recipes/starter-full.yaml")
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
 RESAMPLES = 200
@@ -59,12 +62,14 @@ def _unheard(folder: Path, song: Song) -> tuple[Wave, int]:
 
 
 def unheard(root: Path, genre: str, count: int) -> list[Song]:
-    """`count` songs that the genre's first synthesised source of params.yaml would render next.
+    """`count` songs that the genre's first synthesised source of `recipes/starter-full` would render next.
 
     Raises:
         UserError: the genre has no such source.
     """
     content = params.load("seed", "sources", path=root / "params.yaml")
+    changes = YAML(typ="safe").load(root / RECIPE)
+    recipe.overlay(content, {key: value for key, value in changes.items() if key in content})
     sources = [s for s in content["sources"].values() if s["kind"] == "synth" and s["genre"] == genre]
     if not sources:
         raise UserError(f"params.yaml: `sources` holds no synth source of {genre}, whose songs clips are held against")
