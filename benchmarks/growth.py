@@ -67,7 +67,7 @@ def config() -> TrainConfig:
 def settings(train: TrainConfig) -> stage.Settings:
     """Those of a stage on mixes."""
     return stage.Settings(
-        0, 1e-4, "commercial", train, stage.StageConfig("base", "hiphop", "mix", 1.0, 1.0, "own", "hiphop", 0.0)
+        0, 1e-4, "commercial", train, stage.StageConfig("base", "hiphop", "mix", 1.0, 1.0, 1.0, "own", "hiphop", 0.0)
     )
 
 

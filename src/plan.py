@@ -44,26 +44,26 @@ def duration(seconds: float) -> str:
 
 
 def table(
-    model: Mapping[str, Any], t5: Path | None, config: TrainConfig, steps: Mapping[str, int], shards: int = 1
+    model: Mapping[str, Any], t5: Path | None, config: TrainConfig, stages: Mapping[str, TrainConfig], shards: int = 1
 ) -> Iterator[str]:
-    """The plan of a curriculum, line by line."""
+    """The plan of a curriculum, line by line: all stages take the memory of `config`, each its own time."""
     program = planner.program_bytes()
     needed = {own: memory.predict(model, t5, config, own, program, shards) for own in (False, True)}
     yield from parts(needed[False], needed[True].on_device)
     devices: list[Device] = [planner.this_device(config.precision), *planner.KNOWN]
-    work = planner.operations(model, config) / shards
+    work = {key: stage.steps * planner.operations(model, stage) / shards for key, stage in stages.items()}
+    steps = sum(stage.steps for stage in stages.values())
     yield ""
     yield f"{'device':28} {'fits':>5} {'batch':>6} {'a step':>10}  all stages"
     for device in devices:
         batch = planner.fitting_batch(device, model, t5, config, program, shards)
-        step_s = work / device.flops[config.precision]
+        seconds = sum(work.values()) / device.flops[config.precision]
         fits = "yes" if device.holds(needed[device.own_memory]) else "no"
-        yield f"{device.name:28} {fits:>5} {batch:>6} {step_s:>8.2f} s  {duration(step_s * sum(steps.values()))}"
+        yield f"{device.name:28} {fits:>5} {batch:>6} {seconds / steps:>8.2f} s  {duration(seconds)}"
     yield ""
     yield f"{'stage':28} {'steps':>7}  on {devices[0].name}"
-    step_s = work / devices[0].flops[config.precision]
-    for key, count in steps.items():
-        yield f"{key:28} {count:>7}  {duration(step_s * count)}"
+    for key, stage in stages.items():
+        yield f"{key:28} {stage.steps:>7}  {duration(work[key] / devices[0].flops[config.precision])}"
     yield "Times leave out validation, and early stopping may end a stage sooner."
 
 
@@ -113,8 +113,8 @@ def main() -> None:
         if problem := warning(model, t5, config):
             logging.warning("plan.py: %s", problem)
         return
-    steps = {key: scaled(config, stage, key).steps for key, stage in stages.items()}
-    for line in table(model, t5, config, steps, args.shards):
+    scaled_stages = {key: scaled(config, stage, key) for key, stage in stages.items()}
+    for line in table(model, t5, config, scaled_stages, args.shards):
         print(line)
 
 

@@ -171,12 +171,16 @@ def test_what_would_stop_a_later_stage_stops_the_run_at_once(
 
 def test_the_table_names_every_stage_device_and_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "this_device", lambda precision: CARD)
-    lines = list(plan.table(small(), None, CONFIG, {"one": 10, "two": 30}))
+    drawing = replace(CONFIG, steps=300_000, scheduled_sampling=0.2)
+    lines = list(plan.table(small(), None, CONFIG, {"one": replace(CONFIG, steps=100_000), "two": drawing}))
     text = "\n".join(lines)
     for word in ("optimizer", "activations", "peak", "DGX Spark", "24 GB card", "80 GB card", "one ", "two "):
         assert word in text
-    step_s = planner.operations(small(), CONFIG) / 1e12
-    assert any(line.startswith("two") and line.endswith(plan.duration(30 * step_s)) for line in lines)
+    one_s, two_s = (
+        n * planner.operations(small(), config) / 1e12 for n, config in ((100_000, CONFIG), (300_000, drawing))
+    )
+    for name, seconds in {"one": one_s, "two": two_s, CARD.name: one_s + two_s}.items():
+        assert any(line.startswith(name) and line.endswith(plan.duration(seconds)) for line in lines)
     assert plan.duration(3660) == "1 h 01 min"
 
 

@@ -122,7 +122,7 @@ def test_a_half_wrong_recipe_writes_nothing(run, tmp_path: Path, monkeypatch: py
 
 
 ENTRY = "curriculum: {again: {init: joint, genre: dubstep, view: mix, lr_scale: 0.1"
-REST = ", steps_scale: 1.0, captions: own, replay: hiphop, replay_share: 0.5}}\n"
+REST = ", steps_scale: 1.0, sampling_scale: 1.0, captions: own, replay: hiphop, replay_share: 0.5}}\n"
 
 
 def test_a_new_entry_comes_last_and_the_next_section_stays_apart(  # type: ignore[no-untyped-def]
@@ -133,8 +133,8 @@ def test_a_new_entry_comes_last_and_the_next_section_stays_apart(  # type: ignor
     before = (ROOT / "params.yaml").read_text().splitlines()
     after = run("mine").read_text().splitlines()
     end = before.index("generate:") - 1
-    assert before[end] == "" and [*before[:end], *before[end:]] == [*after[:end], *after[end + 9 :]]
-    assert after[end] == "  again:" and after[end + 1 : end + 9][0] == "    init: joint"
+    assert before[end] == "" and [*before[:end], *before[end:]] == [*after[:end], *after[end + 10 :]]
+    assert after[end] == "  again:" and after[end + 1 : end + 10][0] == "    init: joint"
 
 
 def test_comments_around_a_new_entry_stay_where_they_were(tmp_path: Path) -> None:
@@ -152,7 +152,10 @@ def test_comments_around_a_new_entry_stay_where_they_were(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (ENTRY + "}}", "`curriculum.again` is new in params.yaml, so it needs steps_scale, captions, replay"),
+        (
+            ENTRY + "}}",
+            "`curriculum.again` is new in params.yaml, so it needs steps_scale, sampling_scale, captions, replay",
+        ),
         (
             "generations: {again: joint}",
             "`generations.again` is new in params.yaml, so it needs model, genre, prompts too",
@@ -181,7 +184,8 @@ def test_the_ablation_trains_as_long_and_as_fast_as_the_lane_that_it_stands_besi
         while model != "base":
             lane, model = lane + curriculum[model]["steps_scale"], curriculum[model]["init"]
         assert curriculum[f"{genre}-direct"]["steps_scale"] == lane
-        assert curriculum[f"{genre}-direct"]["lr_scale"] == curriculum[f"{genre}-full"]["lr_scale"]
+        for scale in ("lr_scale", "sampling_scale"):
+            assert curriculum[f"{genre}-direct"][scale] == curriculum[f"{genre}-full"][scale]
         assert curriculum[f"{genre}-shuffled"] == curriculum[f"{genre}-direct"] | {"captions": "shuffled"}
 
 

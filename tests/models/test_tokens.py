@@ -280,7 +280,7 @@ def test_a_freshly_encoded_set_trains_with_band_weights(
     section = params.load("train", path=ROOT / "params.yaml")["train"]
     change = {"steps": 2, "batch_size": 2, "segment_s": 1.0, "shortest_s": 1.0, "warmup": 1, "validate_every": 2}
     train = params.build(TrainConfig, section | change | {"band_weights": [2.0, 1.0, 0.5]}, "train")
-    config = stage.StageConfig("base", "hiphop", "mix", 1.0, 1.0, "own", "hiphop", 0.0)
+    config = stage.StageConfig("base", "hiphop", "mix", 1.0, 1.0, 1.0, "own", "hiphop", 0.0)
     splits = lane.root / "splits"
     folders = stage.Folders(lane.codec.parent / "base", wild, splits, wild, splits, tmp_path / "out")
     found = stage.run("mine", folders, stage.Settings(0, 1e-3, "commercial", train, config), lambda _: None)

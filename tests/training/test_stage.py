@@ -33,7 +33,7 @@ def train_config(steps: int = 2, warmup: int = 1) -> TrainConfig:
 
 
 def stage_config(captions: str = "own", steps_scale: float = 1.0) -> StageConfig:
-    return StageConfig("base", "hiphop", "mix", steps_scale, 1.0, captions, "hiphop", 0.0)
+    return StageConfig("base", "hiphop", "mix", steps_scale, 1.0, 1.0, captions, "hiphop", 0.0)
 
 
 def own_text(track_id: str) -> str:
@@ -153,10 +153,12 @@ def test_a_checkpoint_is_of_the_family_of_its_init(
     assert checkpoints.read_json(folders.out, "lineage.json")["family"] == "musicgen"
 
 
-def test_a_stage_has_its_share_of_the_steps() -> None:
-    config = train_config(steps=90, warmup=10)
+def test_a_stage_has_its_share_of_the_steps_and_of_the_codes_that_it_draws_itself() -> None:
+    config = replace(train_config(steps=90, warmup=10), scheduled_sampling=0.2)
     assert stage.scaled(config, stage_config(steps_scale=1.0), "mine") == config
     assert stage.scaled(config, stage_config(steps_scale=2.5), "mine").steps == 225
+    plain = stage.scaled(config, replace(stage_config(), sampling_scale=0.0), "mine")
+    assert plain == replace(config, scheduled_sampling=0.0)
     with pytest.raises(UserError, match=r"`curriculum.mine.steps_scale` leaves 9 steps, .* train.warmup \(10\)"):
         stage.scaled(config, stage_config(steps_scale=0.1), "mine")
 
@@ -165,6 +167,7 @@ def test_a_stage_has_its_share_of_the_steps() -> None:
     ("key", "value", "message"),
     [
         ("steps_scale", 0.0, "steps_scale must be above 0, got 0.0"),
+        ("sampling_scale", 1.5, "sampling_scale must be in 0..1, got 1.5"),
         ("captions", "none", "captions must be own or shuffled, got 'none'"),
         ("replay_share", 1.0, "replay_share must be at least 0 and below 1, got 1.0"),
     ],

@@ -40,6 +40,7 @@ class StageConfig:
     view: str
     steps_scale: float  # times train.steps
     lr_scale: float
+    sampling_scale: float  # times train.scheduled_sampling
     captions: str  # own | shuffled among the train tracks; held-out tracks always keep their own
     replay: str
     replay_share: float
@@ -47,6 +48,8 @@ class StageConfig:
     def __post_init__(self) -> None:
         if self.steps_scale <= 0:
             raise ValueError(f"curriculum: steps_scale must be above 0, got {self.steps_scale}")
+        if not 0 <= self.sampling_scale <= 1:
+            raise ValueError(f"curriculum: sampling_scale must be in 0..1, got {self.sampling_scale}")
         if self.captions not in ("own", "shuffled"):
             raise ValueError(f"curriculum: captions must be own or shuffled, got {self.captions!r}")
         if not 0 <= self.replay_share < 1:
@@ -77,7 +80,7 @@ class Settings:
 
 
 def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
-    """The section `train` as the stage wants it: `steps_scale` times the steps.
+    """The section `train` as the stage wants it: `steps_scale` times the steps, and so on.
 
     Raises:
         UserError: that leaves fewer steps than the warm-up takes.
@@ -88,7 +91,7 @@ def scaled(config: TrainConfig, stage: StageConfig, key: str) -> TrainConfig:
             f"params.yaml: `curriculum.{key}.steps_scale` leaves {steps} steps, fewer than train.warmup "
             f"({config.warmup}); raise the one or lower the other"
         )
-    return replace(config, steps=steps)
+    return replace(config, steps=steps, scheduled_sampling=config.scheduled_sampling * stage.sampling_scale)
 
 
 def run(
