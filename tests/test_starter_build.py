@@ -1,4 +1,4 @@
-"""What the starter's language model is trained on: bars from their beginning, loops, and the count of sixteenths."""
+"""What the starter's language model and its ear for wobbles are trained on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import librosa
 import numpy as np
 import pytest
 import torch
 
-from lowend import captions
+from lowend import captions, kit
 from lowend.note_values import WOBBLES
 from lowend.tracks import Track
 
@@ -92,6 +93,30 @@ def test_the_ear_learns_the_rate_that_sounds_longest_and_none_without_a_bass() -
     turns = wobble.wobbles.TURNS[wobble.rate_of(song, start_s)]
     rates = {event.lfo_hz for event in song.events if start_s - 1 < event.start_s < start_s + 8 and event.lfo_hz}
     assert any(turns * 4 / song.bar_s == pytest.approx(rate, rel=1e-3) for rate in rates)
+
+
+def test_the_ear_meets_every_rate_equally_often() -> None:
+    wobble = script("wobble")
+    labels = np.array([3] * 900 + [0] * 90 + [5] * 10)
+    met = labels[wobble.chosen(labels, 3000, np.random.default_rng(0))]
+    assert [np.mean(met == label) for label in (0, 3, 5)] == pytest.approx([1 / 3] * 3, abs=0.03)
+
+
+def test_the_ear_hears_a_passage_clean_decoded_and_retold_by_the_model() -> None:
+    wobble = script("wobble")
+    models = kit.unpack(BUILD.parents[1] / "starter/kit/musicgen")
+    song = wobble.synth.song(7, "dubstep", 0, 12.0)
+    wav = song.stems["bass"].mean(0, keepdims=True)[:, : 2 * wobble.synth.SAMPLE_RATE].astype(np.float32)
+    clean, decoded, told = wobble.versions(wav, "dubstep with wobble bass", models, 5)
+    assert clean.shape == decoded.shape == told.shape == wav.shape
+    assert np.corrcoef(clean[0], wav[0])[0, 1] == pytest.approx(1), "at another loudness"
+    assert spectral_distance(clean, decoded) < 0.8 * spectral_distance(clean, told)
+    assert np.array_equal(told, wobble.versions(wav, "dubstep with wobble bass", models, 5)[2])
+
+
+def spectral_distance(a: np.ndarray, b: np.ndarray) -> float:
+    logs = [np.log(np.abs(librosa.stft(wav[0], n_fft=1024)) + 1e-2) for wav in (a, b)]
+    return float(np.abs(logs[0] - logs[1]).mean())
 
 
 def test_a_sequence_goes_round_a_passage_at_about_its_tempo() -> None:

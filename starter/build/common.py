@@ -16,6 +16,7 @@ from tqdm import tqdm
 from lowend import cache
 from lowend.audio.loudness import Target, track_gain
 from lowend.models import codec as codecs
+from lowend.models import musicgen
 from lowend.models.allocator import keep_freed_memory
 from lowend.note_values import WOBBLES
 from lowend.synth import song as synth
@@ -76,6 +77,12 @@ class Pool:
 
 
 @lru_cache(maxsize=1)
+def load_packed(models: Path) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """The codec and the language model of a kit that `lowend.kit.unpack` laid out."""
+    return codecs.load(models / "codec"), musicgen.load(models / "base")
+
+
+@lru_cache(maxsize=1)
 def load_codec(path: Path) -> tuple[torch.nn.Module, str]:
     """A codec that codec.py or decoder.py wrote, in evaluation mode, and its `xp.cfg`."""
     from audiocraft.models import builders
@@ -87,12 +94,16 @@ def load_codec(path: Path) -> tuple[torch.nn.Module, str]:
     return model.eval(), package["xp.cfg"]
 
 
+def levelled(wav: np.ndarray) -> np.ndarray:
+    """[1, S] at the loudness that the pipeline gives its tracks."""
+    gain, _ = track_gain(wav, [wav], synth.SAMPLE_RATE, TARGET)
+    return wav * np.float32(10 ** (gain.gain_db / 20))
+
+
 def through_codec(codec: Path, wav: np.ndarray) -> np.ndarray:
     """What a codec makes of [1, S] at the pipeline's loudness, float32 [1, S'] of whole frames."""
-    gain, _ = track_gain(wav, [wav], synth.SAMPLE_RATE, TARGET)
     model = load_codec(codec)[0]
-    codes = codecs.encode(model, wav * np.float32(10 ** (gain.gain_db / 20)))
-    return codecs.decode(model, torch.from_numpy(codes[None]).long())[0]
+    return codecs.decode(model, torch.from_numpy(codecs.encode(model, levelled(wav))[None]).long())[0]
 
 
 def wobble_class(lfo_hz: float, bar_s: float) -> int:

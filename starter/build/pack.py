@@ -1,6 +1,7 @@
 """Pack the trained models as the starter kit, in audiocraft's, demucs' and safetensors' own forms, fp16.
 
-By hand: python pack.py --work work --out kit
+By hand: python pack.py --work work --out work/packed
+The ear for wobbles, which listens to what is packed here, comes last and is added by wobble.py.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import common
-from lowend.models import wobbles
 
-_FIGURES = ("codec", "separator", "refined", "tagger", "wobble", "finished/musicgen")
+_FIGURES = ("codec", "separator", "refined", "tagger", "finished/musicgen")
 
 
 def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -71,7 +71,6 @@ def main() -> None:
     tagger = torch.load(work / "tagger.pt", weights_only=True)
     save_file(half(tagger["state"]), out / "tagger/model.safetensors")
     (out / "tagger/classes.txt").write_text("\n".join(tagger["classes"]) + "\n")
-    save_file(half(torch.load(work / "wobble.pt", weights_only=True)), out / "tagger" / wobbles.FILE)
     lines = [(work / f"{n}.txt").read_text() for n in _FIGURES]
     (out / "figures.txt").write_text("".join(lines))
 

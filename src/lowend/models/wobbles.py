@@ -2,7 +2,8 @@
 
 What a separator leaves of a bass above 500 Hz is too little to measure its wobble by. This network hears
 the mix instead: convolutions over log-mels on a grid of beats, so that a rate looks alike at every tempo.
-It learned on synthesised songs, as they are and as the starter's codec decodes them.
+It learned on synthesised songs: as they are, as the starter's codec decodes them, and with codes that the
+starter's model tells.
 """
 
 from __future__ import annotations
