@@ -106,11 +106,12 @@ def test_the_ear_hears_a_passage_clean_decoded_and_retold_by_the_model() -> None
     wobble = script("wobble")
     models = kit.unpack(BUILD.parents[1] / "starter/kit/musicgen")
     song = wobble.synth.song(7, "dubstep", 0, 12.0)
-    wav = song.stems["bass"].mean(0, keepdims=True)[:, : 2 * wobble.synth.SAMPLE_RATE].astype(np.float32)
+    mix = sum(song.stems.values()).mean(0, keepdims=True).astype(np.float32)
+    wav = mix[:, 6 * wobble.synth.SAMPLE_RATE : 8 * wobble.synth.SAMPLE_RATE]
     clean, decoded, told = wobble.versions(wav, "dubstep with wobble bass", models, 5)
     assert clean.shape == decoded.shape == told.shape == wav.shape
     assert np.corrcoef(clean[0], wav[0])[0, 1] == pytest.approx(1), "at another loudness"
-    assert spectral_distance(clean, decoded) < 0.8 * spectral_distance(clean, told)
+    assert spectral_distance(clean, decoded) < 0.9 * spectral_distance(clean, told)
     assert np.array_equal(told, wobble.versions(wav, "dubstep with wobble bass", models, 5)[2])
 
 
