@@ -35,7 +35,7 @@ repro: setup
 		|| { echo "Essentia is not installed here: applying recipes/spark (librosa analyses tempo and key)"; $(BIN)/python src/recipe.py spark; }
 	$(BIN)/python src/plan.py --check
 	$(BIN)/python src/prune.py
-	$(BIN)/python src/lanes.py
+	$(BIN)/python src/parallel.py
 	$(BIN)/dvc repro
 
 lint: setup

@@ -2,8 +2,8 @@
 
 By hand: python src/plan.py [--check] [--shards 4]
 With --shards it plans for one of so many processes that share the model out (LOWEND_SHARD). With --check it says
-nothing unless a stage will not fit here, and then what to lower, or the settings of the base model cannot be
-meant, and then it fails. Nothing is fetched.
+nothing unless a stage will not fit here, and then what to lower, or the settings of the base model or the order
+of the curriculum cannot be meant, and then it fails. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -94,6 +94,21 @@ def check(config: BaseConfig, model: Mapping[str, Any], channels: int) -> None:
         )
 
 
+def check_order(stages: Mapping[str, StageConfig]) -> None:
+    """Find now which stage of the curriculum would have nothing to start from.
+
+    Raises:
+        UserError: a stage starts from none that stands before it.
+    """
+    before = ["base"]
+    for key, stage in stages.items():
+        if stage.init not in before:
+            raise UserError(
+                f"params.yaml: `curriculum.{key}.init` is {stage.init!r}: name base, or a stage that stands before it"
+            )
+        before.append(key)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only warn of what will not fit here")
@@ -110,6 +125,7 @@ def main() -> None:
     model, t5 = planner.model_of(chosen.model, KIT)
     if args.check:
         check(chosen, model, loaded["normalize.channels"])
+        check_order(stages)
         if problem := warning(model, t5, config):
             logging.warning("plan.py: %s", problem)
         return

@@ -19,6 +19,7 @@ from lowend.models.base import BaseConfig
 from lowend.training import memory, planner
 from lowend.training.config import TrainConfig
 from lowend.training.planner import GIB, Device
+from lowend.training.stage import StageConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = replace(
@@ -167,6 +168,14 @@ def test_what_would_stop_a_later_stage_stops_the_run_at_once(
         BaseConfig("facebook/musicgen-stereo-small", "a"), planner.published("facebook/musicgen-stereo-small"), 2
     )
     plan.check(BaseConfig("starter", ""), planner.model_of("starter", ROOT / "starter/kit/musicgen")[0], 1)
+
+
+def test_a_stage_starts_from_the_base_or_from_one_before_it() -> None:
+    loaded = plan.params.load("curriculum")["curriculum"]
+    stages = {key: plan.params.build(StageConfig, section, key) for key, section in loaded.items()}
+    plan.check_order(stages)
+    with pytest.raises(UserError, match="`curriculum.hiphop-full.init` is 'joint': name base, or a stage that stands"):
+        plan.check_order({**stages, "hiphop-full": replace(stages["hiphop-full"], init="joint")})
 
 
 def test_the_table_names_every_stage_device_and_part(monkeypatch: pytest.MonkeyPatch) -> None:
