@@ -7,7 +7,7 @@ By hand: python benchmarks/starter.py [--tuned models/joint] [--repro-seconds 48
 Each row has a value, a bar and whether it passed; a row that was not run has not passed, one without a
 bar is only reported. The codec is held against an untrained MDCT, principal components and residual
 vector quantiser of the same bits. starter/metrics/starter.json keeps the table; rows that a run leaves
-out stay as they were measured for the same kit. --break measures damaged variants, each of which must
+out stay as they were measured with the same parts of the kit. --break measures damaged variants, each of which must
 fall below its bar, into damage.json beside it. `--loops` takes a folder of CC0 loops (npm's
 supersonic-scsynth-samples), `--lmms` one folder a project with the tracks that `lmms rendertracks` wrote.
 Clips are kept in scratch for as long as the models stay the same. The last line is JSON; its ratio is
@@ -21,6 +21,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,20 @@ from lowend.workers import set_threads
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = "log-mel L1 in dB of the codec on unseen songs (less is better); reference: MDCT + PCA + RVQ of the same bits"
-GROUPS = {  # a function of starter_parts each; a module is imported when it is needed
-    "codec": "codec.rows",
-    "loops": "codec.loops",
-    "separator": "separation.rows",
-    "lmms": "separation.lmms",
-    "tagger": "tagging.rows",
-    "base": "language.rows",
-    "tuned": "language.after",
-    "distance": "distance.rows",
-    "wobble": "language.wobble",
-    "repro": "pipeline.rows",
-    "size": "pipeline.size",
+LM, SEPARATOR, EAR = "musicgen", "separator", "tagger/wobble.safetensors"
+TAGGER = "tagger/model.safetensors", "tagger/classes.txt"
+GROUPS = {  # a function of starter_parts each, imported when it is needed, and what it reads of the kit
+    "codec": ("codec.rows", (LM,)),
+    "loops": ("codec.loops", (LM,)),
+    "separator": ("separation.rows", (SEPARATOR,)),
+    "lmms": ("separation.lmms", (SEPARATOR,)),
+    "tagger": ("tagging.rows", TAGGER),
+    "base": ("language.rows", (LM, *TAGGER)),
+    "tuned": ("language.after", (LM, *TAGGER)),
+    "distance": ("distance.rows", (LM,)),
+    "wobble": ("language.wobble", (LM, EAR)),
+    "repro": ("pipeline.rows", (LM, SEPARATOR, *TAGGER, EAR)),
+    "size": ("pipeline.size", (LM, SEPARATOR, *TAGGER, EAR)),
 }
 DAMAGE = {  # of a group: what is damaged, and the function that measures it
     "codec": ("shuffled codebooks", "codec.broken"),
@@ -54,23 +57,27 @@ DAMAGE = {  # of a group: what is damaged, and the function that measures it
 }
 
 
-def measure(group: str, setup: Setup) -> list[Row]:
-    """Rows of one group, printed as they come."""
-    module, name = group.split(".")
-    work: Callable[[Setup], list[Row]] = getattr(importlib.import_module(f"starter_parts.{module}"), name)
+def measure(work: str, parts: Sequence[str], setup: Setup) -> list[Row]:
+    """Rows of one function of starter_parts, printed as they come, with the hashes of the kit's parts that it reads."""
+    module, name = work.split(".")
+    function: Callable[[Setup], list[Row]] = getattr(importlib.import_module(f"starter_parts.{module}"), name)
     begun = time.monotonic()
-    rows = work(setup)
+    kit = {part: cache.files(setup.kit / part) for part in parts}
+    rows = [replace(row, kit=kit) for row in function(setup)]
     for row in rows:
         print(json.dumps(table.as_case(row)), flush=True)
-    print(f"{group}: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{work}: {time.monotonic() - begun:.0f} s", flush=True)
     return rows
 
 
 def damage(setup: Setup, groups: Sequence[str]) -> dict[str, Any]:
     """One case a damaged variant: its rows, and whether all that have a bar fell below it."""
     cases = []
-    for what, work in (DAMAGE[group] for group in groups if group in DAMAGE):
-        rows = measure(work, setup)
+    for group in groups:
+        if group not in DAMAGE:
+            continue
+        what, work = DAMAGE[group]
+        rows = measure(work, GROUPS[group][1], setup)
         below = all(not row.passed for row in rows)
         cases.append({"damage": what, "below_the_bar": below, "rows": [table.as_case(row) for row in rows]})
     share = sum(case["below_the_bar"] for case in cases) / max(len(cases), 1)
@@ -102,15 +109,14 @@ def main() -> None:
     if len(args.tuned) > 2:
         raise UserError("--tuned takes one checkpoint folder, or two: hip-hop's and dubstep's")
     setup = Setup(ROOT, args.kit, args.clips, args.loops, args.lmms, tuple(args.tuned), args.repro_seconds)
-    kit = cache.files(args.kit)
     if args.damaged:
         found = damage(setup, args.only)
-        write_json(args.out.with_name("damage.json"), {**found, "kit": kit})
+        write_json(args.out.with_name("damage.json"), found)
         print(json.dumps(found))
         return
-    measured = [row for group in GROUPS if group in args.only for row in measure(GROUPS[group], setup)]
-    rows = table.merged(args.out, kit, measured)
-    write_json(args.out, table.as_json(kit, rows))
+    measured = [row for group in GROUPS if group in args.only for row in measure(*GROUPS[group], setup)]
+    rows = table.merged(args.out, args.kit, measured)
+    write_json(args.out, table.as_json(rows))
     print(json.dumps(summary(rows)))
 
 

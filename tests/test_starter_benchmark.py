@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from lowend import kit
+from lowend import cache
+from lowend import kit as kits
 from lowend.audio.io import Wave, flac_bytes
 from lowend.errors import UserError
 from lowend.note_values import note
+from lowend.tracks import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import starter  # noqa: E402
 from starter_parts import (  # noqa: E402
     codec,
     distance,
@@ -150,7 +154,7 @@ def test_a_wobble_is_held_against_the_rate_that_its_prompt_names_and_against_the
 
 def test_shuffled_codebooks_lose_the_bass_that_the_codec_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
-    folder = kit.unpack(ROOT / "starter/kit/musicgen") / "codec"
+    folder = kits.unpack(ROOT / "starter/kit/musicgen") / "codec"
     wav = songs.mono(songs.held_out(1))[:, : 8 * RATE]
     kept, lost = codec.round_trip(folder, wav)[0], codec.with_shuffled_codebooks(folder, wav)
     low = [quality.measures(made, wav, RATE)["low_sdr_db"] for made in (kept, lost)]
@@ -161,7 +165,7 @@ def test_permuted_tokens_keep_every_weight_but_in_another_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOWEND_SCRATCH", str(tmp_path))
-    whole = kit.unpack(ROOT / "starter/kit/musicgen") / "base"
+    whole = kits.unpack(ROOT / "starter/kit/musicgen") / "base"
     damaged = generation.permute_tokens(whole)
     before, after = (load_file(folder / "t5/model.safetensors") for folder in (whole, damaged))
     moved = before.pop("shared.weight"), after.pop("shared.weight")
@@ -213,19 +217,37 @@ def test_a_row_that_was_not_run_has_not_passed_and_one_without_a_bar_does_not_co
     assert table.passed_share(rows) == pytest.approx(1 / 3, abs=1e-4)
 
 
-def test_rows_of_another_kit_are_forgotten_and_measured_ones_stay(tmp_path: Path) -> None:
-    from lowend.tracks import write_json
-
-    path = tmp_path / "starter.json"
-    write_json(path, table.as_json("kit 1", [table.at_least("a", 2, 1, {}), table.at_least("b", 0, 1, {})]))
+def test_rows_stay_for_as_long_as_the_parts_of_the_kit_that_they_read(tmp_path: Path) -> None:
+    path, kit = tmp_path / "starter.json", tmp_path / "kit"
+    for part in ("codec", "ear"):
+        (kit / part).mkdir(parents=True)
+        (kit / part / "weights").write_text(part)
+    of = {part: {part: cache.files(kit / part)} for part in ("codec", "ear")}
+    before = [
+        replace(table.at_least(name, 2, 1, {}), kit=of[part])
+        for name, part in (("a", "codec"), ("b", "ear"), ("c", "ear"))
+    ]
+    write_json(path, table.as_json(before))
     fresh = [table.at_least("b", 3, 1, {}), table.not_run("a", "no model")]
-    assert {row.row: row.value for row in table.merged(path, "kit 1", fresh)} == {"a": 2, "b": 3}
-    assert {row.row: row.value for row in table.merged(path, "kit 2", fresh)} == {"a": None, "b": 3}
+
+    def values() -> dict[str, float | None]:
+        return {row.row: row.value for row in table.merged(path, kit, fresh)}
+
+    assert values() == {"a": 2, "b": 3, "c": 2}
+    (kit / "ear/weights").write_text("another")
+    assert values() == {"a": 2, "b": 3}
+    (kit / "codec/weights").unlink()
+    assert values() == {"a": None, "b": 3}
+
+
+def test_every_file_of_the_kit_is_a_part_that_some_row_reads() -> None:
+    parts = {part for _, parts in starter.GROUPS.values() for part in parts}
+    assert all((ROOT / "starter/kit" / part).exists() for part in parts)
+    unread = [name for name in kits.files(ROOT / "starter/kit") if not any(Path(name).is_relative_to(p) for p in parts)]
+    assert unread == ["figures.txt"]
 
 
 def test_a_stage_without_a_sure_gain_fails_the_row(tmp_path: Path) -> None:
-    from lowend.tracks import write_json
-
     (tmp_path / "params.yaml").write_text("curriculum: {one: {}, two: {}}\n")
     assert "two" in pipeline.gains(tmp_path).figures["not_run"]
     for stage, high in (("one", -0.1), ("two", 0.02)):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from lowend import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class Row:
     bar: float | None
     passed: bool | None
     figures: dict[str, Any]
+    kit: dict[str, str] = field(default_factory=dict)
+    """Hashes of the parts of the kit that it was measured with, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,15 @@ def passed_share(rows: Iterable[Row]) -> float:
     return round(sum(judged) / max(len(judged), 1), 4)
 
 
-def merged(path: Path, kit: str, rows: Sequence[Row]) -> list[Row]:
-    """`rows`, and those that the file holds of the same kit and that this run lacks or could not measure."""
-    content = json.loads(path.read_text()) if path.exists() else {}
-    kept = {row["row"]: Row(**row) for row in content.get("rows", []) if content.get("kit") == kit}
+def is_of(row: Row, kit: Path) -> bool:
+    """Whether a row was measured with the kit as it is: with all parts of it that the row depends on."""
+    return all((kit / part).exists() and cache.files(kit / part) == found for part, found in row.kit.items())
+
+
+def merged(path: Path, kit: Path, rows: Sequence[Row]) -> list[Row]:
+    """`rows`, and those that the file holds of this kit and that this run lacks or could not measure."""
+    before = [Row(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
+    kept = {row.row: row for row in before if is_of(row, kit)}
     fresh = {row.row: row for row in rows if row.row not in kept or "not_run" not in row.figures}
     return list((kept | fresh).values())
 
@@ -72,6 +81,6 @@ def as_case(row: Row) -> dict[str, Any]:
     return asdict(row)
 
 
-def as_json(kit: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """What starter/metrics/starter.json holds; `kit` is the hash of the kit's files."""
-    return {"kit": kit, "passed_share": passed_share(rows), "rows": [as_case(row) for row in rows]}
+def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """What starter/metrics/starter.json holds."""
+    return {"passed_share": passed_share(rows), "rows": [as_case(row) for row in rows]}
