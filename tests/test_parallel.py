@@ -76,13 +76,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_only_what_changed_and_what_follows_it_is_left_to_run(project: Path) -> None:
     assert parallel.changed() == {}
-    (project / "two.txt").unlink()
-    assert parallel.changed() == {"two": set(), "three": {"two"}}
     (project / "a").write_text("new")
-    (project / "b").write_text("new")
-    assert parallel.changed() == {"one": set(), "two": {"one"}, "three": {"two"}, "other": set()}
+    assert parallel.changed() == {"one": set(), "two": {"one"}, "three": {"two"}}
     parallel.side_by_side(parallel.changed(), 2)
     assert parallel.changed() == {} and (project / "three.txt").read_text() == "new"
+    (project / "two.txt").unlink()
+    (project / "b").write_text("new")
+    assert parallel.changed() == {"two": set(), "three": {"two"}, "other": set()}
 
 
 def test_the_preparation_comes_first_and_its_failure_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
