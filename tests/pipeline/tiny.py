@@ -44,7 +44,7 @@ def make(where: Path) -> None:
     run(where, "python", "src/recipe.py", "tiny")
     run(where, "git", "add", "-A")
     run(where, "git", "commit", "-qm", "tiny")
-    run(where, "python", "src/lanes.py", "--jobs", "2")
+    run(where, "python", "src/parallel.py", "--jobs", "2")
     run(where, "dvc", "repro", "--quiet")
     run(where, "git", "add", "-A")
     run(where, "git", "commit", "-qm", "run")
