@@ -23,6 +23,7 @@ from torch import Tensor
 
 import common
 import pack
+import wording
 from lowend import captions
 from lowend import kit as kits
 from lowend.models import codec as codecs
@@ -79,8 +80,7 @@ def hear(index: int, seed: int, models: Path) -> Row:
     mix = sum(wav for name, wav in song.stems.items() if has_bass or name != "bass").mean(0, keepdims=True)
     first = int(start_s * synth.SAMPLE_RATE)
     wav = mix[:, first : first + int(PASSAGE_S * synth.SAMPLE_RATE)].astype(np.float32)
-    template = captions.load_template(common.HERE.parents[1] / captions.TEMPLATE)
-    text = captions.caption(Track(id=str(index), file_path="", **song.info), template)
+    text = captions.caption(Track(id=str(index), file_path="", **song.info), wording.template())
     bpm, heard = float(song.info["bpm"]), versions(wav, text, models, index)
     return [wobbles.features(sound, synth.SAMPLE_RATE, bpm).astype(np.float16) for sound in heard], label, style
 

@@ -24,14 +24,15 @@ def _paraphrases() -> dict:
 
 
 @lru_cache(maxsize=1)
-def _template() -> captions.Template:
+def template() -> captions.Template:
+    """The pipeline's own, read once."""
     return captions.load_template(common.HERE.parents[1] / captions.TEMPLATE)
 
 
 def paraphrase(track: Track, rng: np.random.Generator) -> str:
     """A text in somebody's own words that is true of the track."""
     words = _paraphrases()
-    rate = _template().wobbles.get(note(track.wobble_hz, track.bpm), "")
+    rate = template().wobbles.get(note(track.wobble_hz, track.bpm), "")
     forms = words["forms"] + (words["wobbling"] if rate else [])
     form, style, mood = (
         pool[rng.integers(len(pool))]
@@ -44,8 +45,8 @@ def paraphrase(track: Track, rng: np.random.Generator) -> str:
 
 def texts(track: Track, view: str, count: int, rng: np.random.Generator) -> list[str]:
     """Texts of one view: first the pipeline's usual caption, then `count` other wordings, then `count` paraphrases."""
-    template = _template()
+    form = template()
     bare = replace(track, caption="")
-    usual, *others = captions.variants(bare, template, _WORDINGS, "starter")
+    usual, *others = captions.variants(bare, form, _WORDINGS, "starter")
     said = [usual, *others[:count], *(paraphrase(bare, rng) for _ in range(count))]
-    return [captions.for_view(text, view, template) for text in said]
+    return [captions.for_view(text, view, form) for text in said]
