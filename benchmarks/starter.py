@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 UNIT = "log-mel L1 in dB of the codec on unseen songs (less is better); reference: MDCT + PCA + RVQ of the same bits"
 LM, SEPARATOR, EAR = "musicgen", "separator", "tagger/wobble.safetensors"
 TAGGER = "tagger/model.safetensors", "tagger/classes.txt"
+WHOLE = LM, SEPARATOR, *TAGGER, EAR
 GROUPS = {  # a function of starter_parts each, imported when it is needed, and what it reads of the kit
     "codec": ("codec.rows", (LM,)),
     "loops": ("codec.loops", (LM,)),
@@ -47,8 +48,8 @@ GROUPS = {  # a function of starter_parts each, imported when it is needed, and 
     "tuned": ("language.after", (LM, *TAGGER)),
     "distance": ("distance.rows", (LM,)),
     "wobble": ("language.wobble", (LM, EAR)),
-    "repro": ("pipeline.rows", (LM, SEPARATOR, *TAGGER, EAR)),
-    "size": ("pipeline.size", (LM, SEPARATOR, *TAGGER, EAR)),
+    "repro": ("pipeline.rows", WHOLE),
+    "size": ("pipeline.size", WHOLE),
 }
 DAMAGE = {  # of a group: what is damaged, and the function that measures it
     "codec": ("shuffled codebooks", "codec.broken"),
@@ -73,9 +74,7 @@ def measure(work: str, parts: Sequence[str], setup: Setup) -> list[Row]:
 def damage(setup: Setup, groups: Sequence[str]) -> dict[str, Any]:
     """One case a damaged variant: its rows, and whether all that have a bar fell below it."""
     cases = []
-    for group in groups:
-        if group not in DAMAGE:
-            continue
+    for group in (group for group in groups if group in DAMAGE):
         what, work = DAMAGE[group]
         rows = measure(work, GROUPS[group][1], setup)
         below = all(not row.passed for row in rows)

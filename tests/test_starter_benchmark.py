@@ -227,7 +227,7 @@ def test_rows_stay_for_as_long_as_the_parts_of_the_kit_that_they_read(tmp_path: 
         replace(table.at_least(name, 2, 1, {}), kit=of[part])
         for name, part in (("a", "codec"), ("b", "ear"), ("c", "ear"))
     ]
-    write_json(path, table.as_json(before))
+    write_json(path, table.as_json([*before, table.at_least("of no kit", 2, 1, {})]))
     fresh = [table.at_least("b", 3, 1, {}), table.not_run("a", "no model")]
 
     def values() -> dict[str, float | None]:

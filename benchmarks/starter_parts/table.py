@@ -64,8 +64,9 @@ def passed_share(rows: Iterable[Row]) -> float:
 
 
 def is_of(row: Row, kit: Path) -> bool:
-    """Whether a row was measured with the kit as it is: with all parts of it that the row depends on."""
-    return all((kit / part).exists() and cache.files(kit / part) == found for part, found in row.kit.items())
+    """Whether a row was measured with the kit as it is: with all parts of it that the row names, and it names some."""
+    now = {part: cache.files(kit / part) for part in row.kit if (kit / part).exists()}
+    return bool(now) and now == row.kit
 
 
 def merged(path: Path, kit: Path, rows: Sequence[Row]) -> list[Row]:
