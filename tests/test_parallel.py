@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
     monkeypatch.chdir(tmp_path)
-    subprocess.run(["dvc", "init", "-q", "--no-scm"], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], check=True)
     assert parallel.repro()
     return tmp_path
 
