@@ -16,7 +16,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lowend import params
+from lowend import cache, params
 from lowend.errors import UserError, script
 from lowend.models.allocator import keep_freed_memory
 from lowend.training import samples, team
@@ -70,7 +70,7 @@ def main() -> None:
     replay_tokens, replay_splits = args.replay_tokens or args.tokens, args.replay_splits or args.splits
     folders = Folders(args.init, args.tokens, args.splits, replay_tokens, replay_splits, args.out)
     crew = team.join(config.accumulate)
-    listening, scratch = samples.count() > 0, Path(os.environ.get("LOWEND_SCRATCH", "scratch"))
+    listening, scratch = samples.count() > 0, cache.root()
     if not crew.leads:
         run(args.key, folders, settings, lambda _: None, crew, (lambda *_: None) if listening else None)
         return

@@ -15,6 +15,7 @@ import torch
 
 from lowend import captions, kit
 from lowend.note_values import WOBBLES
+from lowend.synth.events import wobble_rates
 from lowend.tracks import Track
 
 BUILD = Path(__file__).resolve().parents[1] / "starter/build"
@@ -88,11 +89,20 @@ def test_the_ear_learns_the_rate_that_sounds_longest_and_none_without_a_bass() -
     drawn = [wobble.draw(index) for index in range(800)]
     wobbles_at = [has_bass and style in wobble.WOBBLING for style, has_bass in drawn]
     assert np.mean(wobbles_at) == 0.75 and {style for style, _ in drawn} == set(wobble.synth.STYLES)
-    song = wobble.synth.song(7, "dubstep", 0, 24.0)
+    models = kit.unpack(BUILD.parents[1] / "starter/kit/musicgen")
+    brostep, bassless, other = (
+        drawn.index(("brostep", True)),
+        drawn.index(("brostep", False)),
+        drawn.index(("trap", True)),
+    )
+    _, label, style = wobble.hear(brostep, 6, models)
+    song = wobble.synth.song(6, "brostep", brostep, wobble.SONG_S)
     start_s = next(start for name, start, _ in song.sections if name == "drop")
-    turns = wobble.wobbles.TURNS[wobble.rate_of(song, start_s)]
-    rates = {event.lfo_hz for event in song.events if start_s - 1 < event.start_s < start_s + 8 and event.lfo_hz}
-    assert any(turns * 4 / song.bar_s == pytest.approx(rate, rel=1e-3) for rate in rates)
+    longest = wobble_rates(song.events, start_s, start_s + wobble.PASSAGE_S)[0]
+    assert style == "brostep" and longest != song.wobble_hz[0], "a passage that its song's rate does not name"
+    assert wobble.wobbles.TURNS[label] * 4 / song.bar_s == pytest.approx(longest, rel=1e-3)
+    steady = [wobble.hear(index, 6, models)[1] for index in (bassless, other)]
+    assert steady == [wobble.wobbles.STEADY] * 2
 
 
 def test_the_ear_meets_every_rate_equally_often() -> None:

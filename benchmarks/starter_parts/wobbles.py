@@ -9,7 +9,6 @@ can reach; and `by_chance`, each clip held against all others' prompts.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -23,6 +22,7 @@ from lowend.clips import Clip
 from lowend.metrics.adherence import WOBBLE_TOLERANCE
 from lowend.models import wobbles
 from lowend.note_values import note
+from lowend.synth.events import wobble_rates
 from lowend.workers import parallel_map
 from starter_parts import codec, generation, songs
 from starter_parts.generation import Item
@@ -53,16 +53,6 @@ def shares(heard: Sequence[float | None], asked: Sequence[float], tempi: Sequenc
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _sounding(song: songs.synth.Song, start_s: float) -> float:
-    """The rate that sounds longest in a clip's length from `start_s` on; a whole song's may be another."""
-    lengths: Counter[float] = Counter()
-    for event in song.events:
-        overlap = min(event.start_s + event.length_s, start_s + generation.SECONDS) - max(event.start_s, start_s)
-        if event.lfo_hz and overlap > 0:
-            lengths[event.lfo_hz] += overlap
-    return lengths.most_common(1)[0][0]
-
-
 def _unseen(folder: Path, index: int) -> Item:
     """Eight seconds of an unseen dubstep song from its first drop on, through the codec."""
     names = songs.synth.sub_genres("dubstep")
@@ -71,7 +61,8 @@ def _unseen(folder: Path, index: int) -> Item:
     start_s = next(start_s for name, start_s, _ in song.sections if name == "drop")
     start = int(start_s * rate)
     wav = songs.mono(song)[:, start : start + int(generation.SECONDS * rate)]
-    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", _sounding(song, start_s))
+    asked = wobble_rates(song.events, start_s, start_s + generation.SECONDS)[0]
+    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", asked)
     return clip, codec.round_trip(folder, wav)[0], rate
 
 

@@ -69,10 +69,15 @@ class Kept:
         return None if data is None else data.decode()
 
 
+def root() -> Path:
+    """The folder that may be deleted at any time."""
+    return Path(os.environ.get("LOWEND_SCRATCH", "scratch"))
+
+
 def scratch(stage: str, *parts: object) -> Path:
     """A folder that belongs to one stage and one hash of `parts`; it is not created."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:24]
-    return Path(os.environ.get("LOWEND_SCRATCH", "scratch")) / stage / digest
+    return root() / stage / digest
 
 
 def code(*modules: ModuleType) -> str:

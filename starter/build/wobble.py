@@ -29,6 +29,7 @@ from lowend import kit as kits
 from lowend.models import codec as codecs
 from lowend.models import musicgen, wobbles
 from lowend.synth import song as synth
+from lowend.synth.events import wobble_rates
 from lowend.tracks import Track
 from lowend.training import loss
 from lowend.workers import parallel_map
@@ -52,16 +53,6 @@ def draw(index: int) -> tuple[str, bool]:
     return WOBBLING[(turn + place) % len(WOBBLING)], place != 6
 
 
-def rate_of(song: synth.Song, start_s: float) -> int:
-    """The place in `TURNS` of the rate that sounds longest in a passage; the passage must wobble."""
-    sounding: dict[float, float] = {}
-    for event in song.events:
-        overlap = min(event.start_s + event.length_s, start_s + PASSAGE_S) - max(event.start_s, start_s)
-        if event.lfo_hz and overlap > 0:
-            sounding[event.lfo_hz] = sounding.get(event.lfo_hz, 0.0) + overlap
-    return common.wobble_class(max(sounding, key=lambda hz: sounding[hz]), song.bar_s)
-
-
 def versions(wav: np.ndarray, text: str, models: Path, index: int) -> list[np.ndarray]:
     """A passage [1, S] as loud as the pipeline, as it is, decoded, and decoded with codes of the model's own."""
     wav, (codec, lm) = common.levelled(wav), common.load_packed(models)
@@ -76,7 +67,8 @@ def hear(index: int, seed: int, models: Path) -> Row:
     song = synth.song(seed, style, index, SONG_S)
     opens = "drop" if style in WOBBLING else song.sections[len(song.sections) // 2][0]
     start_s = next(start for name, start, _ in song.sections if name == opens)
-    label = rate_of(song, start_s) if style in WOBBLING and has_bass else wobbles.STEADY
+    rates = wobble_rates(song.events, start_s, start_s + PASSAGE_S) if has_bass else ()
+    label = common.wobble_class(rates[0], song.bar_s) if rates else wobbles.STEADY
     mix = sum(wav for name, wav in song.stems.items() if has_bass or name != "bass").mean(0, keepdims=True)
     first = int(start_s * synth.SAMPLE_RATE)
     wav = mix[:, first : first + int(PASSAGE_S * synth.SAMPLE_RATE)].astype(np.float32)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lowend.note_values import WOBBLES
 from lowend.synth.compose import Score, compose
-from lowend.synth.events import BASS_PARTS, DRUM_PARTS, LFO_SHAPES, STEM_OF, Event
+from lowend.synth.events import BASS_PARTS, DRUM_PARTS, LFO_SHAPES, STEM_OF, Event, wobble_rates
 from lowend.synth.styles import FRAME_RATE, STYLES
 
 NAMES = st.sampled_from(list(STYLES))
@@ -226,3 +226,11 @@ def test_a_bass_plays_one_note_at_a_time(style: str) -> None:
         notes = [e for e in made(style, str(seed), 30).events if e.part == "bass"]
         assert notes
         assert all(a.start_s + a.length_s <= b.start_s + 1e-6 for a, b in itertools.pairwise(notes))
+
+
+def test_the_rates_of_a_passage_are_those_that_sound_in_it_the_longest_first() -> None:
+    notes = [Event("bass", start, 1.0, 0.8, 40, 0.0, hz, "sine") for start, hz in ((0.0, 4.0), (1.0, 2.0), (2.0, 4.0))]
+    notes.append(Event("bass", 3.0, 4.0, 0.8, 40))
+    assert wobble_rates(notes) == (4.0, 2.0)
+    assert wobble_rates(notes, 0.6, 2.2) == (2.0, 4.0), "notes count by what is heard of them"
+    assert wobble_rates(notes, 1.0, 2.0) == (2.0,) and wobble_rates(notes, 3.0) == ()

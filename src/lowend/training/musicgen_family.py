@@ -63,6 +63,9 @@ class MusicGenFamily:
         lm.transformer.checkpointing = on
 
     def compile(self, lm: MusicGen) -> None:
-        """One graph for all layers, and one more where the text's length changes: it is dynamic from then on."""
+        """One graph for all layers, and one more where the text's length changes: it is dynamic from then on.
+
+        Scheduled sampling reads without gradients, and has as many graphs of its own.
+        """
         for layer in lm.transformer.layers:
             layer.compile()
