@@ -22,7 +22,6 @@ from lowend.clips import Clip
 from lowend.metrics.adherence import WOBBLE_TOLERANCE
 from lowend.models import wobbles
 from lowend.note_values import note
-from lowend.synth.events import wobble_rates
 from lowend.workers import parallel_map
 from starter_parts import codec, generation, songs
 from starter_parts.generation import Item
@@ -61,8 +60,7 @@ def _unseen(folder: Path, index: int) -> Item:
     start_s = next(start_s for name, start_s, _ in song.sections if name == "drop")
     start = int(start_s * rate)
     wav = songs.mono(song)[:, start : start + int(generation.SECONDS * rate)]
-    asked = wobble_rates(song.events, start_s, start_s + generation.SECONDS)[0]
-    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", asked)
+    clip = Clip("", "", "", float(song.info["bpm"]), "", 0, "drop", song.wobble_hz[0])
     return clip, codec.round_trip(folder, wav)[0], rate
 
 

@@ -29,7 +29,6 @@ from lowend import kit as kits
 from lowend.models import codec as codecs
 from lowend.models import musicgen, wobbles
 from lowend.synth import song as synth
-from lowend.synth.events import wobble_rates
 from lowend.tracks import Track
 from lowend.training import loss
 from lowend.workers import parallel_map
@@ -67,8 +66,8 @@ def hear(index: int, seed: int, models: Path) -> Row:
     song = synth.song(seed, style, index, SONG_S)
     opens = "drop" if style in WOBBLING else song.sections[len(song.sections) // 2][0]
     start_s = next(start for name, start, _ in song.sections if name == opens)
-    rates = wobble_rates(song.events, start_s, start_s + PASSAGE_S) if has_bass else ()
-    label = common.wobble_class(rates[0], song.bar_s) if rates else wobbles.STEADY
+    wobbling = has_bass and song.wobble_hz
+    label = common.wobble_class(wobbling[0], song.bar_s) if wobbling else wobbles.STEADY
     mix = sum(wav for name, wav in song.stems.items() if has_bass or name != "bass").mean(0, keepdims=True)
     first = int(start_s * synth.SAMPLE_RATE)
     wav = mix[:, first : first + int(PASSAGE_S * synth.SAMPLE_RATE)].astype(np.float32)

@@ -12,19 +12,17 @@ from lowend.audio.io import Wave, resample
 from lowend.errors import UserError
 from lowend.models import wobbles
 from lowend.synth import song as synth
-from lowend.synth.events import wobble_rates
 
 RATE = synth.SAMPLE_RATE
 TAGGER = kit.KIT / "tagger"
 
 
 def drop(index: int, has_bass: bool = True) -> tuple[Wave, float, float]:
-    """Eight seconds of an unseen drop [1, S], its tempo, and the rate that sounds longest in them."""
+    """Eight seconds of an unseen drop [1, S], its tempo, and its song's rate."""
     song = synth.song(97_200, ("dubstep", "riddim", "brostep")[index % 3], index, 16.0)
     start = next(int(start * RATE) for name, start, _ in song.sections if name == "drop")
     mix = sum(wav for name, wav in song.stems.items() if has_bass or name != "bass").mean(0, keepdims=True)
-    hz = wobble_rates(song.events, start / RATE, start / RATE + 8)[0]
-    return mix[:, start : start + 8 * RATE].astype(np.float32), float(song.info["bpm"]), hz
+    return mix[:, start : start + 8 * RATE].astype(np.float32), float(song.info["bpm"]), song.wobble_hz[0]
 
 
 def test_the_rates_of_unseen_drops_are_told_apart_by_their_mixes() -> None:

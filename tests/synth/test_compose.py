@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lowend.note_values import WOBBLES
 from lowend.synth.compose import Score, compose
-from lowend.synth.events import BASS_PARTS, DRUM_PARTS, LFO_SHAPES, STEM_OF, Event, wobble_rates
+from lowend.synth.events import BASS_PARTS, DRUM_PARTS, LFO_SHAPES, STEM_OF, Event
 from lowend.synth.styles import FRAME_RATE, STYLES
 
 NAMES = st.sampled_from(list(STYLES))
@@ -135,10 +136,28 @@ def test_wobbles_turn_at_note_values_and_the_commonest_is_named_first(style: str
     assert sounding == sorted(sounding, reverse=True)
 
 
-def test_dubstep_switches_its_rate_and_riddim_stays() -> None:
-    assert all(len(made("dubstep", str(n), 30).wobble_hz) >= 2 for n in range(12))
-    assert all(len(made("riddim", str(n), 30).wobble_hz) == 1 for n in range(12))
-    assert not any(made(name, "0", 30).wobble_hz for name in STYLES if name not in DROPS)
+def test_dubstep_and_brostep_switch_their_rate_and_riddim_stays() -> None:
+    rates = {name: [len(made(name, str(n), 30).wobble_hz) for n in range(12)] for name in STYLES}
+    assert sum(count >= 2 for count in rates["dubstep"]) >= 8, "a loop of two bars may keep its rate"
+    assert set(rates["brostep"]) == {2} and set(rates["riddim"]) == {1}
+    assert not any(any(counts) for name, counts in rates.items() if name not in DROPS)
+
+
+@given(st.sampled_from(DROPS), SEEDS, st.floats(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_eight_seconds_of_a_drop_wobble_longest_at_the_rate_that_the_caption_names(
+    style: str, seed: str, place: float
+) -> None:
+    score = made(style, seed, 30)
+    start, end = spans(score, "drop")[0]
+    first = start + place * max(end - 8 - start, 0)
+    sounding: defaultdict[float, float] = defaultdict(float)
+    for event in score.events:
+        heard = min(event.start_s + event.length_s, first + 8) - max(event.start_s, first)
+        if event.lfo_hz and heard > 0:
+            sounding[event.lfo_hz] += heard
+    assert max(sounding, key=lambda hz: sounding[hz]) == score.wobble_hz[0]
+    assert sounding[score.wobble_hz[0]] > 0.6 * sum(sounding.values())
 
 
 @given(st.sampled_from(["boom bap", "lo-fi"]), SEEDS)
@@ -226,11 +245,3 @@ def test_a_bass_plays_one_note_at_a_time(style: str) -> None:
         notes = [e for e in made(style, str(seed), 30).events if e.part == "bass"]
         assert notes
         assert all(a.start_s + a.length_s <= b.start_s + 1e-6 for a, b in itertools.pairwise(notes))
-
-
-def test_the_rates_of_a_passage_are_those_that_sound_in_it_the_longest_first() -> None:
-    notes = [Event("bass", start, 1.0, 0.8, 40, 0.0, hz, "sine") for start, hz in ((0.0, 4.0), (1.0, 2.0), (2.0, 4.0))]
-    notes.append(Event("bass", 3.0, 4.0, 0.8, 40))
-    assert wobble_rates(notes) == (4.0, 2.0)
-    assert wobble_rates(notes, 0.6, 2.2) == (2.0, 4.0), "notes count by what is heard of them"
-    assert wobble_rates(notes, 1.0, 2.0) == (2.0,) and wobble_rates(notes, 3.0) == ()

@@ -15,13 +15,13 @@ from lowend.synth.harmony import low
 from lowend.synth.plan import STEPS, Bar, Plan, pick
 
 _SHAPES = ("sine", "sine", "triangle")  # of the LFO: whose rate can be heard in the brightness of the bass
-# Rates of every quarter of four bars: r the song's own, a and b two others.
+# Rates of every quarter of four bars: r the song's own, which its caption names, a and b two others.
 _SWITCHES = (
     "rrrr rraa rrrr rrab",
-    "rraa rrbb rraa rrab",
-    "rrrr aarr rrrr aabb",
-    "rrrr aabb rrrr aabb",
-    "rrab rraa rrab rrbb",
+    "rrrr rrab rrrr rrbb",
+    "rrrr rrrr rrrr aabb",
+    "rrra rrrr rrrb rraa",
+    "rrrr rarr rrrr rrbb",
 )
 _BASSLESS = ("intro", "buildup", "breakdown", "outro")
 _GAP_S = 0.01  # between a note and the next
@@ -145,7 +145,7 @@ def _lo_fi(draw: np.random.Generator, kicks: list[float]) -> Line:
 
 
 def _dubstep(draw: np.random.Generator, kicks: list[float]) -> Line:
-    """Half bars that wobble at the song's rate, and some that switch to others, whole or by halves."""
+    """Half bars that wobble at the song's rate, and a few that switch to others, whole or by halves."""
     rates = dict(zip("rab", draw.choice(list(WOBBLES), 3, replace=False).tolist(), strict=True))
     ups = {"r": 0, "a": 0, "b": pick(draw, (0, 3, 12))}
 
@@ -170,13 +170,15 @@ def _riddim(draw: np.random.Generator, kicks: list[float]) -> Line:
 
 
 def _brostep(draw: np.random.Generator, kicks: list[float]) -> Line:
-    """A long growl calls, cut-up growls answer in sixteenths and higher up."""
+    """A long growl calls; growls cut up into sixteenths, some higher up, answer in the second half of a bar."""
     slow = pick(draw, ("1/4", "1/8", "1/8T"))
     call = (Note(0, 8, rate=slow), Note(8, 6, rate=slow), Note(14, 2, 12, rate="1/16"))
     stabs = _notes(pick(draw, ("X.xx .xx. X... x.xx", "X..x ..x. xx.. x.x.", "xx.x x.x. X..x ..xx")), 2)
-    answer = tuple(Note(n.step, n.steps, 12 if i % 3 == 2 else 0, rate="1/16") for i, n in enumerate(stabs))
-    held = pick(draw, (answer, call))
-    fall = (*(note for note in answer if note.step < 12), Note(12, 4, 12, -12.0, slow))
+    every = [Note(n.step, n.steps, 12 if i % 3 == 2 else 0, rate="1/16") for i, n in enumerate(stabs)]
+    answer = [note for note in every if note.step >= 8]
+    broken = (call[0], *answer)
+    held = pick(draw, (broken, call))
+    fall = (call[0], *(note for note in answer if note.step < 12), Note(12, 4, 12, -12.0, slow))
     return call, held, call, fall
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from lowend.seeds import rng
 from lowend.synth import basslines, drumming, melodies
-from lowend.synth.events import Event, wobble_rates
+from lowend.synth.events import Event
 from lowend.synth.form import LEAST_BARS, sections
 from lowend.synth.grooves import hits
 from lowend.synth.harmony import PROGRESSIONS, STATIC, draw_keys
@@ -31,7 +32,11 @@ class Score:
     @property
     def wobble_hz(self) -> tuple[float, ...]:
         """Rates of the bass's filter, the one that sounds longest first; empty without a wobble."""
-        return wobble_rates(self.events)
+        sounding: defaultdict[float, float] = defaultdict(float)
+        for event in self.events:
+            if event.lfo_hz:
+                sounding[event.lfo_hz] += event.length_s
+        return tuple(sorted(sounding, key=lambda hz: (-sounding[hz], hz)))
 
 
 def compose(sub_genre: str, name: str, voices: str, seconds: float) -> Score:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 STEMS = ("drums", "bass", "other")
@@ -31,13 +28,3 @@ class Event:
     glide: float = 0.0  # semitones that the pitch slides by in the note's last third
     lfo_hz: float = 0.0  # rate of the filter's LFO (wobble); 0: no LFO
     lfo_shape: str = ""  # one of LFO_SHAPES, "" without LFO
-
-
-def wobble_rates(events: Iterable[Event], start_s: float = 0.0, stop_s: float = math.inf) -> tuple[float, ...]:
-    """Rates of the bass's filter in a passage, the one that sounds longest first; empty without a wobble."""
-    sounding: defaultdict[float, float] = defaultdict(float)
-    for event in events:
-        outside_s = max(start_s - event.start_s, 0.0) + max(event.start_s + event.length_s - stop_s, 0.0)
-        if event.lfo_hz and outside_s < event.length_s:
-            sounding[event.lfo_hz] += event.length_s - outside_s
-    return tuple(sorted(sounding, key=lambda hz: (-sounding[hz], hz)))
