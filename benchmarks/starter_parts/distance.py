@@ -35,7 +35,7 @@ from starter_parts import codec, generation, language, songs
 from starter_parts.table import Row, Setup, at_most, not_run
 
 REAL_SONGS = 32
-PROMPTS = 2  # for each that other rows have
+PROMPTS = 3  # for each that other rows have
 RECIPE = Path("recipes/starter-full.yaml")
 UNHEARD = 10_000  # index of the first song that no source renders
 WINDOWS = 500
